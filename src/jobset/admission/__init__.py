@@ -1,0 +1,1 @@
+"""Pure: which JobSets we accept, and with which defaults."""

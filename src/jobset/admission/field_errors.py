@@ -1,0 +1,120 @@
+"""Errors about a field of an object, and the Status that an API server makes of them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class ErrorType(StrEnum):
+    """Why a field is refused; the value is the `reason` of a Status cause."""
+
+    REQUIRED = "FieldValueRequired"
+    INVALID = "FieldValueInvalid"
+    NOT_SUPPORTED = "FieldValueNotSupported"
+    DUPLICATE = "FieldValueDuplicate"
+    FORBIDDEN = "FieldValueForbidden"
+    TOO_LONG = "FieldValueTooLong"
+    TOO_MANY = "FieldValueTooMany"
+    TYPE_INVALID = "FieldValueTypeInvalid"
+    NOT_FOUND = "FieldValueNotFound"
+    INTERNAL = "InternalError"
+
+
+_WORDS = {
+    ErrorType.REQUIRED: "Required value",
+    ErrorType.INVALID: "Invalid value",
+    ErrorType.NOT_SUPPORTED: "Unsupported value",
+    ErrorType.DUPLICATE: "Duplicate value",
+    ErrorType.FORBIDDEN: "Forbidden",
+    ErrorType.TOO_LONG: "Too long",
+    ErrorType.TOO_MANY: "Too many",
+    ErrorType.TYPE_INVALID: "Invalid value",
+    ErrorType.NOT_FOUND: "Not found",
+    ErrorType.INTERNAL: "Internal error",
+}
+_WITHOUT_VALUE = {ErrorType.REQUIRED, ErrorType.FORBIDDEN, ErrorType.TOO_LONG, ErrorType.INTERNAL}
+_NO_FIELD = "<nil>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One refused field. `field` is a path such as `spec.containers[0].name`, or `<nil>` when there is none."""
+
+    type: ErrorType
+    field: str = _NO_FIELD
+    value: Any = None
+    detail: str = ""
+
+    def message(self) -> str:
+        """Everything after the field: `Invalid value: "x": must be …`."""
+        words = _WORDS[self.type]
+        if self.type not in _WITHOUT_VALUE:
+            words = f"{words}: {render_value(self.value)}"
+        return f"{words}: {self.detail}" if self.detail else words
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message()}"
+
+
+def required(field: str, detail: str = "") -> FieldError:
+    """A field that must be given and is not."""
+    return FieldError(type=ErrorType.REQUIRED, field=field, detail=detail)
+
+
+def invalid(field: str, value: Any, detail: str) -> FieldError:
+    """A value that breaks a rule."""
+    return FieldError(type=ErrorType.INVALID, field=field, value=value, detail=detail)
+
+
+def forbidden(field: str, detail: str) -> FieldError:
+    """A field that may not be given here."""
+    return FieldError(type=ErrorType.FORBIDDEN, field=field, detail=detail)
+
+
+def duplicate(field: str, value: Any) -> FieldError:
+    """A value that occurs twice where it must be unique."""
+    return FieldError(type=ErrorType.DUPLICATE, field=field, value=value)
+
+
+def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
+    """A value outside a fixed set; the set is told in sorted order."""
+    # compat: field.NotSupported of apimachinery lists the values quoted and sorted.
+    choices = ", ".join(render_value(choice) for choice in sorted(supported))
+    return FieldError(
+        type=ErrorType.NOT_SUPPORTED, field=field, value=value, detail=f"supported values: {choices}"
+    )
+
+
+def plain(text: str) -> FieldError:
+    """A refusal without a field: `<nil>: Internal error: <text>`."""
+    return FieldError(type=ErrorType.INTERNAL, detail=text)
+
+
+def render_value(value: Any) -> str:
+    """A value as Go prints it: strings quoted, None as `null`, the rest as compact JSON with HTML escapes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, str):
+        return text
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def invalid_status(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> dict[str, Any]:
+    """The 422 Status object for one or more field errors, in their order."""
+    qualified = f"{kind}.{group}" if group else kind
+    details: dict[str, Any] = {"name": name, "group": group, "kind": kind}
+    causes = [{"reason": str(e.type), "message": e.message(), "field": e.field} for e in errors]
+    details["causes"] = causes
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": f'{qualified} "{name}" is invalid: {listed}',
+        "reason": "Invalid",
+        "details": {key: value for key, value in details.items() if value},
+        "code": 422,
+    }

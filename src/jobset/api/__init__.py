@@ -1,0 +1,1 @@
+"""What a JobSet is: frozen types, label keys, names; JSON in and out."""

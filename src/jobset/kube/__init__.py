@@ -1,0 +1,1 @@
+"""Talk to a Kubernetes API: one client, two transports, a cache of small readings."""

@@ -1,0 +1,71 @@
+"""What a Kubernetes API refused, as exceptions that carry its Status object."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ApiError(Exception):
+    """An answer of 400 or above; `status` is the body, a `v1` Status object."""
+
+    def __init__(self, status: Mapping[str, Any]) -> None:
+        super().__init__(str(status.get("message", "")) or f"code {status.get('code')}")
+        self.status = status
+
+    @property
+    def code(self) -> int:
+        """The HTTP status code."""
+        return int(self.status.get("code", 500))
+
+    @property
+    def reason(self) -> str:
+        """The machine-readable reason, such as `NotFound`; empty when there is none."""
+        return str(self.status.get("reason", ""))
+
+
+class BadRequest(ApiError):
+    """400: the request cannot be understood."""
+
+
+class Forbidden(ApiError):
+    """403: understood and refused."""
+
+
+class NotFound(ApiError):
+    """404: no such object, namespace or resource."""
+
+
+class Conflict(ApiError):
+    """409 reason Conflict: somebody wrote first, or a precondition failed."""
+
+
+class AlreadyExists(ApiError):
+    """409 reason AlreadyExists."""
+
+
+class Gone(ApiError):
+    """410: the resourceVersion or continue token is too old."""
+
+
+class Invalid(ApiError):
+    """422: the object breaks a rule; `status["details"]["causes"]` says which."""
+
+
+class TransportError(Exception):
+    """No answer came: whether the request took effect is unknown."""
+
+
+_BY_CODE: Mapping[int, type[ApiError]] = {
+    400: BadRequest,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+}
+
+
+def api_error(status: Mapping[str, Any]) -> ApiError:
+    """The exception that fits a Status object."""
+    if status.get("reason") == "AlreadyExists":
+        return AlreadyExists(status)
+    return _BY_CODE.get(int(status.get("code", 500)), ApiError)(status)

@@ -1,0 +1,62 @@
+"""What an API server knows about one kind: defaults, preparation and validation of writes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from jobset.admission.field_errors import FieldError
+from jobset.kube.resources import Resource
+
+Object: TypeAlias = Mapping[str, Any]
+"""A whole object as JSON. Never changed in place: a new one is made that shares what stayed the same."""
+
+
+def _same(obj: Object) -> Object:
+    return obj
+
+
+def _keep_new(new: Object, old: Object) -> Object:
+    return new
+
+
+def _no_errors(obj: Object) -> list[FieldError]:
+    return []
+
+
+def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
+    return []
+
+
+def _immediately(obj: Object, requested: int | None) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRules:
+    """The write path of one kind; every function is pure.
+
+    The server calls, on create: `default`, (mutating admission), metadata is filled in (uid, time, name),
+    `prepare_create`, `validate_create`. On update of the main resource: `default`, (mutating),
+    `prepare_update(new, old)`, `validate_update(new, old)`. On update of the status subresource:
+    `prepare_status_update`, `validate_status_update`. Metadata itself (names, labels, annotations, owner
+    references, finalizers, immutability) is the server's own work and not repeated here.
+    """
+
+    resource: Resource
+    schema: str
+    """Name of its component schema, such as `io.k8s.api.core.v1.Pod`."""
+    has_status: bool = False
+    """Whether it has a status subresource; then main writes keep the old status."""
+    counts_generation: bool = False
+    """Whether `metadata.generation` is kept; it grows with each change of `spec`."""
+    default: Callable[[Object], Object] = _same
+    prepare_create: Callable[[Object], Object] = _same
+    prepare_update: Callable[[Object, Object], Object] = _keep_new
+    prepare_status_update: Callable[[Object, Object], Object] = _keep_new
+    validate_name: Callable[[str, bool], list[str]] | None = None
+    """Problems of `metadata.name` (or, when the flag is set, of a prefix); None: DNS-1123 subdomain."""
+    validate_create: Callable[[Object], list[FieldError]] = _no_errors
+    validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    validate_status_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    grace_seconds: Callable[[Object, int | None], int] = _immediately
+    """How long a delete waits for somebody to stop the object (pods only); 0: goes at once."""

@@ -1,0 +1,1 @@
+"""Pod addresses and DNS names without root."""

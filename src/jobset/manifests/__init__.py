@@ -1,0 +1,1 @@
+"""Users' YAML: read with positions, checked offline."""
