@@ -40,7 +40,7 @@ _NO_FIELD = "<nil>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """One refused field. `field` is a path such as `spec.containers[0].name`, or `<nil>` when there is none."""
+    """One refused field; `field` is a path such as `spec.containers[0].name`, or `<nil>`."""
 
     type: ErrorType
     field: str = _NO_FIELD

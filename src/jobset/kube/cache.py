@@ -18,6 +18,7 @@ Listener: TypeAlias = Callable[[Object | None, Object | None], None]
 """Called with the object before and after a change; None where there is none."""
 
 _RETRY_SECONDS = 0.5
+_REMEMBERED_UIDS = 10_000
 
 
 def key_of(obj: Object) -> Key:
@@ -47,7 +48,7 @@ class WatchCache:
     _objects: dict[Key, Object] = field(default_factory=dict)
     _indexed: dict[tuple[str, str], dict[Key, Object]] = field(default_factory=lambda: defaultdict(dict))
     _listeners: list[Listener] = field(default_factory=list)
-    _deleted: dict[str, int] = field(default_factory=dict)
+    _gone: dict[str, None] = field(default_factory=dict)
     _synced: asyncio.Event = field(default_factory=asyncio.Event)
 
     def listen(self, listener: Listener) -> None:
@@ -78,12 +79,7 @@ class WatchCache:
 
     def note(self, obj: Object) -> None:
         """Take in what one of our own writes answered, before the watch tells it."""
-        known = self._objects.get(key_of(obj))
-        if known is not None and version_of(known) >= version_of(obj):
-            return
-        if self._deleted.get(obj["metadata"].get("uid", ""), -1) >= 0:
-            return
-        self._put(obj)
+        self._take(obj)
 
     def note_gone(self, obj: Object) -> None:
         """Take in that an object we knew was answered as not found or deleted for good."""
@@ -124,8 +120,7 @@ class WatchCache:
             raise Gone(event.object)
         version: str = event.object["metadata"]["resourceVersion"]
         if event.type == "DELETED":
-            self._deleted.pop(event.object["metadata"].get("uid", ""), None)
-            self._drop(event.object, remember=False)
+            self._drop(event.object)
         elif event.type != "BOOKMARK":
             self._take(event.object)
         return version
@@ -134,7 +129,7 @@ class WatchCache:
         known = self._objects.get(key_of(obj))
         if known is not None and version_of(known) >= version_of(obj):
             return
-        if self._deleted.get(obj["metadata"].get("uid", ""), -1) >= version_of(obj):
+        if obj["metadata"].get("uid", "") in self._gone:
             return
         self._put(obj)
 
@@ -146,16 +141,21 @@ class WatchCache:
         self._reindex(key, before, kept)
         self._tell(before, kept)
 
-    def _drop(self, obj: Object, *, remember: bool = True) -> None:
+    def _drop(self, obj: Object) -> None:
+        self._remember_gone(obj["metadata"].get("uid", ""))
         key = key_of(obj)
         before = self._objects.get(key)
         if before is None or before["metadata"].get("uid") != obj["metadata"].get("uid"):
             return
-        if remember:
-            self._deleted[before["metadata"].get("uid", "")] = version_of(before)
         del self._objects[key]
         self._reindex(key, before, None)
         self._tell(before, None)
+
+    def _remember_gone(self, uid: str) -> None:
+        # The answer to our own write may be taken in after the watch has told the deletion.
+        self._gone[uid] = None
+        if len(self._gone) > _REMEMBERED_UIDS:
+            del self._gone[next(iter(self._gone))]
 
     def _reindex(self, key: Key, before: Object | None, after: Object | None) -> None:
         for name, index in self.indexes.items():
