@@ -83,8 +83,8 @@ def label_value(value: str) -> list[str]:
     if not re.fullmatch(_LABEL_VALUE, value):
         problems.append(
             _mismatch(
-                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-                "and must start and end with an alphanumeric character",
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+                "'.', and must start and end with an alphanumeric character",
                 _LABEL_VALUE,
                 "MyValue",
                 "my_value",
