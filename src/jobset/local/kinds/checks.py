@@ -1,0 +1,186 @@
+"""Small checks of one field that many kinds share, in an API server's words."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from jobset.admission.field_errors import ErrorType, FieldError, invalid, required
+from jobset.admission.field_errors import not_supported as _not_supported
+from jobset.api.quantity import Quantity, parse_quantity
+from jobset.local.kinds import formats
+
+Problems = Iterator[FieldError]
+"""What a check finds, in the order in which it is told."""
+
+
+def too_long(path: str, limit: int) -> FieldError:
+    """A text or map that is larger than `limit` bytes."""
+    return FieldError(type=ErrorType.TOO_LONG, field=path, detail=f"may not be more than {limit} bytes")
+
+
+def too_many(path: str, count: int, limit: int) -> FieldError:
+    """A list that is longer than `limit`."""
+    noun = "item" if limit == 1 else "items"
+    return FieldError(
+        type=ErrorType.TOO_MANY, field=path, value=count, detail=f"must have at most {limit} {noun}"
+    )
+
+
+def not_found(path: str, value: Any) -> FieldError:
+    """A reference to something that is not there."""
+    return FieldError(type=ErrorType.NOT_FOUND, field=path, value=value)
+
+
+def unsupported(path: str, value: Any, listed: Sequence[str]) -> FieldError:
+    """A value outside a fixed set that is told in the given order rather than sorted."""
+    choices = ", ".join(f'"{choice}"' for choice in listed)
+    return FieldError(
+        type=ErrorType.NOT_SUPPORTED, field=path, value=value, detail=f"supported values: {choices}"
+    )
+
+
+def one_of(path: str, value: Any, choices: Iterable[str]) -> Problems:
+    """The value is one of a fixed set."""
+    known = tuple(choices)
+    if value not in known:
+        yield _not_supported(path, value, known)
+
+
+def immutable(path: str, new: Any, old: Any) -> Problems:
+    """The field may not change."""
+    if new != old and not (is_empty(new) and is_empty(old)):
+        yield invalid(path, new, "field is immutable")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a field counts as not given: absent, or an empty list or map.
+
+    # compat: apiequality.Semantic treats empty and absent lists and maps as equal.
+    """
+    return value is None or value == [] or value == {} or value == ""
+
+
+def non_negative(path: str, value: Any) -> Problems:
+    """A number, if given, is zero or more."""
+    if value is not None and value < 0:
+        yield invalid(path, value, "must be greater than or equal to 0")
+
+
+def positive(path: str, value: Any) -> Problems:
+    """A number, if given, is one or more."""
+    if value is not None and value <= 0:
+        yield invalid(path, value, "must be greater than zero")
+
+
+def in_range(path: str, value: Any, low: int, high: int) -> Problems:
+    """A number is between two others, both allowed."""
+    if not low <= value <= high:
+        yield invalid(path, value, f"must be between {low} and {high}, inclusive")
+
+
+def port(path: str, value: Any) -> Problems:
+    """A port number."""
+    for problem in formats.port_number(value):
+        yield invalid(path, value, problem)
+
+
+def port_or_name(path: str, value: Any) -> Problems:
+    """A port number or the name of a port."""
+    if isinstance(value, str):
+        for problem in formats.port_name(value):
+            yield invalid(path, value, problem)
+    else:
+        yield from port(path, value or 0)
+
+
+def dns_label(path: str, value: str) -> Problems:
+    """A DNS label."""
+    for problem in formats.dns1123_label(value):
+        yield invalid(path, value, problem)
+
+
+def dns_subdomain(path: str, value: str) -> Problems:
+    """A DNS name."""
+    for problem in formats.dns1123_subdomain(value):
+        yield invalid(path, value, problem)
+
+
+def ip_address(path: str, value: str) -> Problems:
+    """An IP address."""
+    for problem in formats.ip_address(value):
+        yield invalid(path, value, problem)
+
+
+def config_map_key(path: str, value: str) -> Problems:
+    """A key of a ConfigMap or Secret."""
+    for problem in formats.config_map_key(value):
+        yield invalid(path, value, problem)
+
+
+def domain_prefixed_path(path: str, value: str) -> Problems:
+    """`<DNS name>/<path>`, such as the name of a controller."""
+    host, _, rest = value.partition("/")
+    if not value:
+        yield required(path)
+    elif not host or not rest:
+        yield invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    else:
+        yield from dns_subdomain(path, host)
+        for problem in formats.http_path(rest):
+            yield invalid(path, rest, problem)
+
+
+def quantity_of(value: Any) -> Quantity | None:
+    """The quantity that a field holds; None when it is not one."""
+    try:
+        return parse_quantity(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def quantity(path: str, value: Any) -> Problems:
+    """Text that is a quantity.
+
+    # compat: a server refuses the body while it decodes; offline the same words come as a field error.
+    """
+    try:
+        parse_quantity(value)
+    except ValueError as error:
+        yield invalid(path, value, str(error))
+    except TypeError:
+        yield invalid(path, value, "must be a quantity")
+
+
+def label_selector(path: str, selector: Mapping[str, Any] | None) -> Problems:
+    """A selector of labels: plain pairs and set-based requirements."""
+    if selector is None:
+        return
+    for key, value in sorted((selector.get("matchLabels") or {}).items()):
+        for problem in formats.qualified_name(key):
+            yield invalid(f"{path}.matchLabels", key, problem)
+        for problem in formats.label_value(value):
+            yield invalid(f"{path}.matchLabels", value, problem)
+    for index, requirement in enumerate(selector.get("matchExpressions") or ()):
+        yield from _requirement(f"{path}.matchExpressions[{index}]", requirement)
+
+
+def _requirement(path: str, requirement: Mapping[str, Any]) -> Problems:
+    operator, values = requirement.get("operator") or "", requirement.get("values") or ()
+    match operator:
+        case "In" | "NotIn":
+            if not values:
+                yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        case "Exists" | "DoesNotExist":
+            if values:
+                yield FieldError(
+                    type=ErrorType.FORBIDDEN,
+                    field=f"{path}.values",
+                    detail="may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+                )
+        case _:
+            yield invalid(f"{path}.operator", operator, "not a valid selector operator")
+    key = requirement.get("key") or ""
+    for problem in formats.qualified_name(key):
+        yield invalid(f"{path}.key", key, problem)
+    for index, value in enumerate(values):
+        for problem in formats.label_value(value):
+            yield invalid(f"{path}.values[{index}]", value, problem)
