@@ -1,7 +1,7 @@
 """Errors about a field of an object, and the Status that an API server makes of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -78,10 +78,27 @@ def duplicate(field: str, value: Any) -> FieldError:
     return FieldError(type=ErrorType.DUPLICATE, field=field, value=value)
 
 
-def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
-    """A value outside a fixed set; the set is told in sorted order."""
-    # compat: field.NotSupported of apimachinery lists the values quoted and sorted.
-    choices = ", ".join(render_value(choice) for choice in sorted(supported))
+def too_long(field: str, limit: int) -> FieldError:
+    """A value with more bytes than are allowed."""
+    return FieldError(type=ErrorType.TOO_LONG, field=field, detail=f"may not be more than {limit} bytes")
+
+
+def too_many(field: str, count: int, limit: int) -> FieldError:
+    """A list with more items than are allowed."""
+    # compat: field.TooMany of apimachinery writes "items" whatever the limit is.
+    detail = f"must have at most {limit} items"
+    return FieldError(type=ErrorType.TOO_MANY, field=field, value=count, detail=detail)
+
+
+def type_invalid(field: str, actual: str, detail: str) -> FieldError:
+    """A value of the wrong JSON type; `actual` names the type that it has."""
+    return FieldError(type=ErrorType.TYPE_INVALID, field=field, value=actual, detail=detail)
+
+
+def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
+    """A value outside a fixed set; the set is told in the order given."""
+    # compat: field.NotSupported of apimachinery quotes the values and does not sort them; most callers do.
+    choices = ", ".join(render_value(choice) for choice in supported)
     return FieldError(
         type=ErrorType.NOT_SUPPORTED, field=field, value=value, detail=f"supported values: {choices}"
     )
@@ -94,9 +111,9 @@ def plain(text: str) -> FieldError:
 
 def render_value(value: Any) -> str:
     """A value as Go prints it: strings quoted, None as `null`, the rest as compact JSON with HTML escapes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, str):
-        return text
+        return f'"{"".join(map(_quoted_letter, value))}"'
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -118,3 +135,28 @@ def invalid_status(group: str, kind: str, name: str, errors: Sequence[FieldError
         "details": {key: value for key, value in details.items() if value},
         "code": 422,
     }
+
+
+_ESCAPES = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    "\\": r"\\",
+    '"': r"\"",
+}
+
+
+def _quoted_letter(letter: str) -> str:
+    """One letter as the `%q` of Go writes it."""
+    if letter.isprintable():
+        return _ESCAPES.get(letter, letter)
+    if escape := _ESCAPES.get(letter):
+        return escape
+    code = ord(letter)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

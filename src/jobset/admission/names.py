@@ -8,13 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobset.admission.field_errors import (
-    ErrorType,
-    FieldError,
-    forbidden,
-    invalid,
-    required,
-)
+from jobset.admission.field_errors import FieldError, forbidden, invalid, required, too_long
 
 DNS1123_SUBDOMAIN_MAX = 253
 DNS1123_LABEL_MAX = 63
@@ -250,11 +244,6 @@ def label_selector_requirement(field: str, requirement: Mapping[str, Any]) -> li
         errors.append(invalid(f"{field}.operator", operator, "not a valid selector operator"))
     errors += label_name(f"{field}.key", requirement.get("key", ""))
     return errors + list(_bad_label_values(f"{field}.values", values))
-
-
-def too_long(field: str, limit: int) -> FieldError:
-    """A value with more bytes than are allowed."""
-    return FieldError(type=ErrorType.TOO_LONG, field=field, detail=f"may not be more than {limit} bytes")
 
 
 def _bad_label_values(field: str, values: Iterable[str]) -> Iterable[FieldError]:
