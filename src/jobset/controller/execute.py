@@ -1,0 +1,177 @@
+"""Carry out a plan: its steps in order, then the status, then the events. Nothing else changes anything."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from jobset.api.status import write_status
+from jobset.controller.events import EventRecorder
+from jobset.controller.metrics import Metrics
+from jobset.controller.observe import Observer, Reading
+from jobset.core.plan import (
+    Action,
+    CreateClaims,
+    CreateJob,
+    CreateService,
+    DeleteJob,
+    DeleteJobSet,
+    Failure,
+    PatchJob,
+    Plan,
+    PlannedEvent,
+    Step,
+    failure_events,
+    failure_text,
+)
+from jobset.kube.cache import WatchCache
+from jobset.kube.client import Client, DeleteOptions, Object
+from jobset.kube.errors import ApiError, Conflict, TransportError
+from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Resource
+
+log = logging.getLogger(__name__)
+
+
+class TurnFailed(Exception):
+    """A plan could not be carried out to its end; its status and events were not written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Sends what a plan wants; what the server answers goes into the caches before the turn ends."""
+
+    client: Client
+    observer: Observer
+    recorder: EventRecorder
+    metrics: Metrics
+    writes_in_flight: int
+
+    async def execute(self, reading: Reading, plan: Plan) -> None:
+        """Do everything that `plan` says.
+
+        Raises:
+            TurnFailed: an action was refused or the plan itself says that it cannot go on.
+            Conflict: somebody else wrote first.
+        """
+        for step in plan.steps:
+            await self._run_step(reading, step)
+        if plan.error is not None:
+            raise TurnFailed(plan.error)
+        if plan.status is not None:
+            await self._write_status(reading, plan)
+        self._tell(reading, plan.events)
+        if plan.outcome is not None:
+            metadata = reading.raw["metadata"]
+            self.metrics.finished(plan.outcome, metadata.get("namespace", ""), metadata["name"])
+
+    async def _run_step(self, reading: Reading, step: Step) -> None:
+        failures: list[tuple[Failure, Exception]] = []
+        waiting = iter(step)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(len(step), self.writes_in_flight)):
+                group.create_task(self._run_actions(reading, waiting, failures))
+        if failures:
+            self._give_up(reading, failures)
+
+    async def _run_actions(
+        self, reading: Reading, waiting: Iterator[Action], failures: list[tuple[Failure, Exception]]
+    ) -> None:
+        for action in waiting:
+            try:
+                await self._run_action(reading, action)
+            except ApiError as error:
+                if error.reason not in action.tolerated:
+                    failures.append((Failure(action, str(error)), error))
+            except TransportError as error:
+                failures.append((Failure(action, str(error)), error))
+
+    def _give_up(self, reading: Reading, failures: Sequence[tuple[Failure, Exception]]) -> None:
+        told = [failure for failure, _ in failures]
+        self._tell(reading, failure_events(told))
+        causes = [cause for _, cause in failures]
+        if all(isinstance(cause, Conflict) for cause in causes):
+            raise causes[0]
+        raise TurnFailed(failure_text(told)) from ExceptionGroup("refused", causes)
+
+    async def _run_action(self, reading: Reading, action: Action) -> None:
+        namespace = reading.raw["metadata"].get("namespace", "")
+        match action:
+            case CreateJob():
+                await self._create(JOBS, self.observer.jobs, action.body())
+            case CreateService():
+                await self._create(SERVICES, self.observer.services, action.body)
+            case CreateClaims():
+                await self._create_claims(action)
+            case PatchJob():
+                await self._patch_job(namespace, action)
+            case DeleteJob():
+                await self._delete(JOBS, self.observer.jobs, namespace, action)
+            case DeleteJobSet():
+                await self._delete(JOBSETS, self.observer.jobsets, namespace, action)
+            case _:
+                assert_never(action)
+
+    async def _create(self, resource: Resource, cache: WatchCache, body: Object) -> None:
+        cache.note(await self.client.create(resource, body))
+
+    async def _create_claims(self, action: CreateClaims) -> None:
+        for body in action.bodies:
+            try:
+                await self._create(PERSISTENT_VOLUME_CLAIMS, self.observer.claims, body)
+            except ApiError as error:
+                if error.reason not in action.tolerated:
+                    raise
+
+    async def _patch_job(self, namespace: str, action: PatchJob) -> None:
+        version = action.resource_version
+        if action.clear_start_time:
+            cleared = await self.client.patch(
+                JOBS,
+                namespace,
+                action.name,
+                _bound({"status": {"startTime": None}}, version),
+                subresource="status",
+            )
+            self.observer.jobs.note(cleared)
+            version = cleared["metadata"]["resourceVersion"] if version is not None else None
+        patched = await self.client.patch(JOBS, namespace, action.name, _bound(action.patch, version))
+        self.observer.jobs.note(patched)
+
+    async def _delete(
+        self, resource: Resource, cache: WatchCache, namespace: str, action: DeleteJob | DeleteJobSet
+    ) -> None:
+        options = DeleteOptions(propagation_policy=action.propagation_policy, uid=action.uid or None)
+        try:
+            answer = await self.client.delete(resource, namespace, action.name, options)
+        except ApiError as error:
+            if error.reason == "NotFound":
+                _forget(cache, namespace, action)
+            raise
+        if answer.get("kind") == resource.kind and answer["metadata"].get("finalizers"):
+            cache.note(answer)
+        else:
+            _forget(cache, namespace, action)
+
+    async def _write_status(self, reading: Reading, plan: Plan) -> None:
+        assert plan.status is not None
+        body = {**reading.raw, "status": write_status(plan.status, reading.raw.get("status"))}
+        self.observer.jobsets.note(await self.client.update_status(JOBSETS, body))
+
+    def _tell(self, reading: Reading, events: Sequence[PlannedEvent]) -> None:
+        for event in events:
+            self.recorder.event(reading.raw, event.type, event.reason, event.note)
+
+
+def _bound(patch: dict[str, Any], resource_version: str | None) -> dict[str, Any]:
+    """The patch, refused by the server when the object has changed since that version."""
+    if resource_version is None:
+        return patch
+    metadata = {**patch.get("metadata", {}), "resourceVersion": resource_version}
+    return {**patch, "metadata": metadata}
+
+
+def _forget(cache: WatchCache, namespace: str, action: DeleteJob | DeleteJobSet) -> None:
+    known = cache.get(namespace, action.name)
+    if known is not None and known["metadata"]["uid"] == action.uid:
+        cache.note_gone(known)

@@ -1,0 +1,78 @@
+"""The JobSet controller: one turn is observe, decide, execute."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jobset.controller.events import EventRecorder
+from jobset.controller.execute import Executor
+from jobset.controller.metrics import Metrics
+from jobset.controller.observe import Observer
+from jobset.controller.queue import WorkQueue
+from jobset.controller.settings import Settings
+from jobset.controller.turns import Turns
+from jobset.core.decide import decide
+from jobset.kube.cache import Key
+from jobset.kube.client import Client
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class JobSetController:
+    """Brings every JobSet of an API server closer to what it says, for ever."""
+
+    client: Client
+    clock: Callable[[], datetime]
+    settings: Settings = Settings()
+    metrics: Metrics = field(default_factory=Metrics)
+    observer: Observer = field(init=False)
+    recorder: EventRecorder = field(init=False)
+    queue: WorkQueue[Key] = field(default_factory=WorkQueue)
+    _executor: Executor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.observer = Observer(self.client, self.settings.gates, self.clock)
+        self.observer.watch(self.queue.add)
+        self.recorder = EventRecorder(
+            client=self.client,
+            clock=self.clock,
+            controller="jobset",
+            instance=f"jobset-{self.settings.host}",
+        )
+        self._executor = Executor(
+            client=self.client,
+            observer=self.observer,
+            recorder=self.recorder,
+            metrics=self.metrics,
+            writes_in_flight=self.settings.writes_in_flight,
+        )
+
+    async def run(self) -> None:
+        """Fill the caches, then work until cancelled."""
+        turns = Turns(
+            name="jobset", queue=self.queue, reconcile=self.reconcile, workers=self.settings.workers
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.observer.run())
+            group.create_task(self.recorder.run())
+            await self.observer.synced()
+            group.create_task(turns.run())
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """One turn for one JobSet; says when to look again.
+
+        Raises:
+            TurnFailed, Conflict, TransportError: the turn must be repeated.
+        """
+        reading = self.observer.read(key)
+        if reading is None:
+            return None
+        plan = decide(reading.snapshot)
+        await self._executor.execute(reading, plan)
+        log.debug(
+            "reconciled", extra={"jobset": "/".join(key), "actions": sum(len(step) for step in plan.steps)}
+        )
+        return plan.requeue_after
