@@ -1,0 +1,1 @@
+"""One run of JobSets on this machine: apply, follow, remember what happened, report."""
