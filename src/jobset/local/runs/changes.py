@@ -34,7 +34,7 @@ class Change:
 Said = tuple[str, Level]
 
 _ORDINARY_WAITS = ("", "ContainerCreating", "PodInitializing")
-_LEVELS = {
+_LEVELS: dict[str, Level] = {
     ConditionType.COMPLETED: Level.GOOD,
     ConditionType.FAILED: Level.ERROR,
     ConditionType.RESTARTING: Level.WARNING,
@@ -56,13 +56,7 @@ def jobset_changes(before: JobSetView | None, after: JobSetView | None) -> Itera
     for condition in after.jobset.status.conditions or ():
         known = old.condition(condition.type) if old else None
         if condition.is_true and _is_news(known, condition):
-            yield (
-                f"{condition.type}: {condition.message}",
-                _LEVELS.get(
-                    ConditionType(condition.type) if condition.type in list(ConditionType) else None,
-                    Level.INFO,
-                ),
-            )
+            yield f"{condition.type}: {condition.message}", _LEVELS.get(condition.type, Level.INFO)
 
 
 def job_changes(before: JobView | None, after: JobView | None) -> Iterator[Said]:

@@ -24,7 +24,7 @@ class ContainerRun:
 
 @dataclass(slots=True, kw_only=True)
 class RunRecord:
-    """A container run that failed, or (`ended` is None) was running when its Job was stopped for being late."""
+    """A container run that failed, or (`ended` is None) that ran when its Job was stopped."""
 
     run: ContainerRun
     at: datetime
