@@ -69,11 +69,16 @@ class EventRecorder:
     _known: OrderedDict[tuple[str, ...], _Series] = field(default_factory=OrderedDict)
     _last_nanos: int = 0
 
-    def event(self, regarding: Object, type: str, reason: str, note: str) -> None:
-        """Queue one event about an object."""
+    def event(self, regarding: Object, type: str, reason: str, note: str, *, field_path: str = "") -> None:
+        """Queue one event about an object, or about a part of it (`spec.containers{main}`)."""
+        part = {"fieldPath": field_path} if field_path else {}
         self._waiting.put_nowait(
             Occurrence(
-                regarding=reference(regarding), type=type, reason=reason, note=note, action=self.action
+                regarding=reference(regarding) | part,
+                type=type,
+                reason=reason,
+                note=note,
+                action=self.action,
             )
         )
 
