@@ -5,6 +5,7 @@ together once, in a recipe, and bodies are built when they are sent.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -81,7 +82,36 @@ class JobRecipe(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.pod_spec | {"nodeSelector": (self.pod_spec.get("nodeSelector") or {}) | selector}
 
 
-def build_recipe(jobset: JobSet, rjob: ReplicatedJob, *, restart_job: bool) -> JobRecipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the Jobs of a JobSet are numbered, over all of them and within each group.
+
+    The two mappings give, by replicated job, the index of its first Job.
+    """
+
+    total: int
+    group_totals: Mapping[str, int]
+    first_global: Mapping[str, int]
+    first_in_group: Mapping[str, int]
+
+
+def lay_out(rjobs: Iterable[ReplicatedJob]) -> Layout:
+    """The numbering of all Jobs, in spec order."""
+    total = 0
+    group_totals: dict[str, int] = {}
+    first_global: dict[str, int] = {}
+    first_in_group: dict[str, int] = {}
+    for rjob in rjobs:
+        before_in_group = group_totals.get(rjob.group_name, 0)
+        first_global[rjob.name], first_in_group[rjob.name] = total, before_in_group
+        group_totals[rjob.group_name] = before_in_group + rjob.replicas
+        total += rjob.replicas
+    return Layout(
+        total=total, group_totals=group_totals, first_global=first_global, first_in_group=first_in_group
+    )
+
+
+def build_recipe(jobset: JobSet, rjob: ReplicatedJob, layout: Layout, *, restart_job: bool) -> JobRecipe:
     """The recipe for the Jobs of `rjob`; `restart_job` is the feature gate."""
     metadata = rjob.template.get("metadata") or {}
     pod_metadata = rjob.pod_template.get("metadata") or {}
@@ -91,9 +121,9 @@ def build_recipe(jobset: JobSet, rjob: ReplicatedJob, *, restart_job: bool) -> J
     return JobRecipe(
         namespace=jobset.namespace,
         replicated_job=rjob.name,
-        labels=_shared_labels(jobset, rjob),
-        first_global_index=first_index(jobset.replicated_jobs, rjob.name),
-        first_group_index=first_index(in_group(jobset.replicated_jobs, rjob.group_name), rjob.name),
+        labels=_shared_labels(jobset, rjob, layout),
+        first_global_index=layout.first_global[rjob.name],
+        first_group_index=layout.first_in_group[rjob.name],
         attempts=_attempts(jobset, rjob.name) if restart_job else None,
         owner=owner_reference(jobset),
         job_labels=metadata.get("labels") or {},
@@ -119,26 +149,6 @@ def owner_reference(jobset: JobSet) -> Raw:
     }
 
 
-def in_group(rjobs: Iterable[ReplicatedJob], group: str) -> tuple[ReplicatedJob, ...]:
-    """The replicated jobs of one group."""
-    return tuple(rjob for rjob in rjobs if rjob.group_name == group)
-
-
-def count_replicas(rjobs: Iterable[ReplicatedJob]) -> int:
-    """How many Jobs these replicated jobs have together."""
-    return sum(rjob.replicas for rjob in rjobs)
-
-
-def first_index(rjobs: Iterable[ReplicatedJob], name: str) -> int:
-    """How many Jobs come before those of one replicated job, which must be among `rjobs`."""
-    before = 0
-    for rjob in rjobs:
-        if rjob.name == name:
-            break
-        before += rjob.replicas
-    return before
-
-
 def coordinator_endpoint(jobset: JobSet) -> str | None:
     """The stable address of the coordinator's pod, or None when the JobSet names no coordinator."""
     coordinator = jobset.spec.coordinator
@@ -148,17 +158,16 @@ def coordinator_endpoint(jobset: JobSet) -> str | None:
     return f"{pod_hostname(job, coordinator.pod_index)}.{jobset.subdomain}"
 
 
-def _shared_labels(jobset: JobSet, rjob: ReplicatedJob) -> dict[str, str]:
-    rjobs = jobset.replicated_jobs
+def _shared_labels(jobset: JobSet, rjob: ReplicatedJob, layout: Layout) -> dict[str, str]:
     labels = {
         keys.JOBSET_NAME: jobset.name,
         keys.JOBSET_UID: jobset.metadata.uid,
         keys.REPLICATED_JOB_NAME: rjob.name,
         keys.RESTART_ATTEMPT: str(jobset.status.restarts),
         keys.REPLICATED_JOB_REPLICAS: str(rjob.replicas),
-        keys.GLOBAL_REPLICAS: str(count_replicas(rjobs)),
+        keys.GLOBAL_REPLICAS: str(layout.total),
         keys.GROUP_NAME: rjob.group_name,
-        keys.GROUP_REPLICAS: str(count_replicas(in_group(rjobs, rjob.group_name))),
+        keys.GROUP_REPLICAS: str(layout.group_totals[rjob.group_name]),
     }
     if (endpoint := coordinator_endpoint(jobset)) is not None:
         labels[keys.COORDINATOR] = endpoint

@@ -1,0 +1,33 @@
+"""How long a finished JobSet may exist."""
+
+from datetime import datetime, timedelta
+
+from jobset.api.jobset import JobSet
+from jobset.api.times import parse_time
+from jobset.core.plan import Problem
+
+
+def time_left(finished_at: datetime, ttl: timedelta, now: datetime) -> timedelta:
+    """How long a finished JobSet may still exist; zero or less: delete it now."""
+    return finished_at + ttl - now
+
+
+def finish_time(jobset: JobSet) -> datetime | Problem:
+    """When the JobSet finished."""
+    name = f"{jobset.namespace}/{jobset.name}"
+    finished = jobset.status.finished
+    if finished is None:
+        return Problem(f"unable to find the status of the finished JobSet {name}")
+    if not finished.last_transition_time:
+        return Problem(f"unable to find the time when the JobSet {name} finished")
+    return parse_time(finished.last_transition_time)
+
+
+def judge_ttl(jobset: JobSet, now: datetime) -> timedelta | Problem | None:
+    """The time a finished JobSet has left, zero or less when it is up; None when it may stay for ever."""
+    if jobset.spec.ttl_seconds_after_finished is None:
+        return None
+    finished_at = finish_time(jobset)
+    if isinstance(finished_at, Problem):
+        return Problem(f"error checking if ttl expired: {finished_at.message}")
+    return time_left(finished_at, timedelta(seconds=jobset.spec.ttl_seconds_after_finished), now)
