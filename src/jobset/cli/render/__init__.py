@@ -1,0 +1,1 @@
+"""Text and JSON that people and programs read: pure functions from data."""
