@@ -1,4 +1,4 @@
-"""What the kubelet asks of others: addresses, names, somebody who records events, tells notices, takes log lines."""
+"""What the kubelet asks of others: addresses, names, events, notices, and somebody who takes log lines."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,13 +78,13 @@ Tell: TypeAlias = Callable[[str], None]
 class NoNames:
     """Names for worlds without name resolution: every launch stays as it is."""
 
-    def open(self, pod: Object, hostname: str, address: str) -> str | None:
+    def open(self, pod: Object, hostname: str, address: str) -> str | None:  # noqa: ARG002
         return None
 
     def close(self, uid: str) -> None:
         pass
 
-    def adapt(self, pod: Object, launch: Launch) -> Launch:
+    def adapt(self, pod: Object, launch: Launch) -> Launch:  # noqa: ARG002
         return launch
 
 
@@ -101,7 +101,7 @@ class OneAddress:
 
     address: str = "127.0.0.1"
 
-    def assign(self, uid: str) -> str:
+    def assign(self, uid: str) -> str:  # noqa: ARG002
         return self.address
 
     def release(self, uid: str) -> None:
