@@ -55,7 +55,7 @@ class Quantity:
         return self.nano % NANO == 0
 
     def __add__(self, other: "Quantity") -> "Quantity":
-        return Quantity(self.nano + other.nano, self.format)
+        return Quantity(self.nano + other.nano, self.format if self.nano else other.format)
 
     def __sub__(self, other: "Quantity") -> "Quantity":
         return Quantity(self.nano - other.nano, self.format)

@@ -27,6 +27,15 @@ def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
     return []
 
 
+def as_new(validate: Callable[[Object], list[FieldError]]) -> Callable[[Object, Object], list[FieldError]]:
+    """The checks of a new object, for updates too."""
+
+    def validate_new(new: Object, old: Object) -> list[FieldError]:
+        return validate(new)
+
+    return validate_new
+
+
 def _immediately(obj: Object, requested: int | None) -> int:
     return 0
 
@@ -60,3 +69,8 @@ class KindRules:
     validate_status_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
     grace_seconds: Callable[[Object, int | None], int] = _immediately
     """How long a delete waits for somebody to stop the object (pods only); 0: goes at once."""
+
+    @property
+    def is_graceful(self) -> bool:
+        """Whether somebody stops the object before it goes."""
+        return self.grace_seconds is not _immediately

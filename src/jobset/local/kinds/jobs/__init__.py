@@ -1,0 +1,1 @@
+"""Jobs: defaults, preparation, validation, updates, status."""
