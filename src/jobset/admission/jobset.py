@@ -82,7 +82,7 @@ def admit_update(new: Mapping[str, Any], old: Mapping[str, Any], gates: FeatureG
 
 
 def admit_status_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> AdmissionResult:
-    """What becomes of a changed status; all but the status stays the stored object, and no webhook is asked."""
+    """What becomes of a changed status; the rest stays the stored object, and no webhook is asked."""
     normalised = structural.normalise(new, jobset_schema())
     obj = {**_with_status(old, normalised), "metadata": normalised.get("metadata", {})}
     return AdmissionResult(object=obj, errors=tuple(check_schema(obj, old)))

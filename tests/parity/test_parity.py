@@ -1,0 +1,31 @@
+"""Every recorded case passes through our functions, where the recordings are at hand."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parity.__main__ import check
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "parity"
+
+
+def cases(name: str) -> list[Any]:
+    file = RECORDINGS / name
+    if not file.exists():
+        return []
+    return [pytest.param(case, id=case["id"]) for case in json.loads(file.read_text())]
+
+
+@pytest.mark.parametrize("name", ["admission.json", "logic.json"])
+def test_the_recordings_are_at_hand(name: str) -> None:
+    if not (RECORDINGS / name).exists():
+        assert not os.environ.get("CI"), f"{RECORDINGS / name} is missing"
+        pytest.skip(f"{RECORDINGS / name} is missing: parity is not checked")
+
+
+@pytest.mark.parametrize("case", cases("admission.json") + cases("logic.json"))
+def test_a_recorded_case_passes(case: dict[str, Any]) -> None:
+    assert check(case) is None
