@@ -17,6 +17,10 @@ Reconcile = Callable[[K], Awaitable[timedelta | None]]
 """One turn for one key; says when to look again, or None."""
 
 
+class Unfinished(Exception):
+    """Part of a turn was refused and the user has been told: try again later, without a word in the log."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Turns(Generic[K]):
     """Several workers over one queue; a key that fails comes back later and never stops another."""
@@ -43,8 +47,8 @@ class Turns(Generic[K]):
     async def _turn(self, key: K) -> None:
         try:
             look_again = await self.reconcile(key)
-        except Conflict:
-            # Somebody wrote first: normal, observe again.
+        except (Conflict, Unfinished):
+            # Somebody wrote first, or it was told already: normal, observe again.
             self.queue.back_off(key)
         except TransportError as error:
             log.warning("%s: no answer", self.name, extra={"key": str(key), "error": str(error)})

@@ -1,0 +1,48 @@
+"""What should happen next to a Job, as data."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jobset.local.jobs.pod_facts import PodFacts
+from jobset.local.jobs.snapshot import BackOff
+from jobset.local.jobs.status import JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPod:
+    """A pod to create; `replaces` is the failed pod of the same index whose count it takes over."""
+
+    index: int | None = None
+    replaces: PodFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """An event about the Job."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlan:
+    """One turn in this order: pods are removed or made, the status is written, finished pods are released."""
+
+    remove: tuple[PodFacts, ...] = ()
+    """Active pods that go without being counted: their finalizer is taken first."""
+    delete: tuple[PodFacts, ...] = ()
+    """Active pods that go and are counted as the Job ends."""
+    create: tuple[NewPod, ...] = ()
+    status: JobStatus | None = None
+    """The status to write; None when the stored one is right."""
+    release: tuple[PodFacts, ...] = ()
+    """Pods that the status, once written, accounts for: their finalizer goes."""
+    events: tuple[JobEvent, ...] = ()
+    back_off: BackOff | None = None
+    """What to remember of failures once the status is written."""
+    expire: bool = False
+    """Whether the Job itself is due to be deleted."""
+    look_again: timedelta | None = None
+    goes_on: bool = False
+    """Whether the next turn should follow at once."""
