@@ -10,6 +10,7 @@ from jobset.api.status import write_status
 from jobset.controller.events import EventRecorder
 from jobset.controller.metrics import Metrics
 from jobset.controller.observe import Observer, Reading
+from jobset.controller.turns import TurnFailed
 from jobset.core.plan import (
     Action,
     CreateClaims,
@@ -31,10 +32,6 @@ from jobset.kube.errors import ApiError, Conflict, TransportError
 from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Resource
 
 log = logging.getLogger(__name__)
-
-
-class TurnFailed(Exception):
-    """A plan could not be carried out to its end; its status and events were not written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 
 from jobset.api import keys
 from jobset.api.children import ChildPod, read_pod
-from jobset.controller.execute import TurnFailed
 from jobset.controller.queue import WorkQueue
-from jobset.controller.turns import Turns
+from jobset.controller.turns import TurnFailed, Turns
 from jobset.core.placement import EvictPod, decide_placement, disruption_status, is_scheduled_leader
 from jobset.kube.cache import Key, WatchCache, key_of
 from jobset.kube.client import Client, DeleteOptions, Object, Selection
@@ -65,14 +64,19 @@ class PlacementController:
         plan = decide_placement(leader, siblings, self._node_labels(leader.node))
         if plan.error is not None:
             raise TurnFailed(plan.error)
-        await self._evict_all(plan.evictions)
+        await self.evict(plan.evictions)
         return None
 
     def _node_labels(self, name: str) -> Mapping[str, Mapping[str, str]]:
         node = self.nodes.get("", name)
         return {} if node is None else {name: node["metadata"].get("labels") or {}}
 
-    async def _evict_all(self, evictions: Iterable[EvictPod]) -> None:
+    async def evict(self, evictions: Iterable[EvictPod]) -> None:
+        """Mark and delete pods, all of them, even when some are refused.
+
+        Raises:
+            TurnFailed: an eviction was refused.
+        """
         waiting, refused = iter(evictions), list[Exception]()
 
         async def work() -> None:

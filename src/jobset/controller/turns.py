@@ -21,6 +21,10 @@ class Unfinished(Exception):
     """Part of a turn was refused and the user has been told: try again later, without a word in the log."""
 
 
+class TurnFailed(Exception):
+    """A turn could not be carried out to its end and must be repeated; the text says why."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Turns(Generic[K]):
     """Several workers over one queue; a key that fails comes back later and never stops another."""
@@ -50,8 +54,8 @@ class Turns(Generic[K]):
         except (Conflict, Unfinished):
             # Somebody wrote first, or it was told already: normal, observe again.
             self.queue.back_off(key)
-        except TransportError as error:
-            log.warning("%s: no answer", self.name, extra={"key": str(key), "error": str(error)})
+        except (TurnFailed, TransportError) as error:
+            log.warning("%s: turn failed: %s", self.name, error, extra={"key": str(key)})
             self.queue.back_off(key)
         except Exception:
             log.exception("%s: turn failed", self.name, extra={"key": str(key)})

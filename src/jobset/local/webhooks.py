@@ -1,125 +1,159 @@
-"""JobSet's admission as plugins of the local API server: what a cluster does by webhooks and a CRD."""
+"""JobSets as a custom resource of the local API, and JobSet's webhooks as plugins in this process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from jobset.admission.jobset import AdmissionResult, admit_create, admit_status_update, admit_update
-from jobset.admission.pods import Refusal, mutate_pod, validate_pod
+from jobset.admission import pods as pod_admission
+from jobset.admission.claim_validation import ExistingClaim
+from jobset.admission.defaults import default_jobset
+from jobset.admission.field_errors import FieldError, invalid_status
+from jobset.admission.jobset import check_schema
+from jobset.admission.jobset_schema import jobset_schema
+from jobset.admission.structural import normalise
+from jobset.admission.updates import validate_jobset_update
+from jobset.admission.validation import validate_jobset
 from jobset.api import keys
 from jobset.api.gates import FeatureGates
 from jobset.kube.errors import api_error
 from jobset.kube.resources import JOBSETS, NODES, PERSISTENT_VOLUME_CLAIMS, PODS
-from jobset.local.plugins import CREATE, Object, ResourceKey, Review, World
+from jobset.local.kinds.rules import KindRules
+from jobset.local.plugins import CREATE, UPDATE, Object, ResourceKey, Review
+from jobset.local.statuses import failure
 
 
-@dataclass(frozen=True, slots=True)
-class JobSetAdmission:
-    """Schema, defaults, CEL rules and the validating webhook of JobSets."""
+def _normalise(obj: Object) -> Object:
+    return normalise(obj, jobset_schema())
 
-    gates: FeatureGates
+
+def _without_status(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key != "status"}
+
+
+def _schema_errors(obj: Object) -> list[FieldError]:
+    return check_schema(obj)
+
+
+def _schema_update_errors(new: Object, old: Object) -> list[FieldError]:
+    return check_schema(new, old)
+
+
+JOBSET_RULES = KindRules(
+    resource=JOBSETS,
+    schema="",
+    has_status=True,
+    counts_generation=True,
+    default=_normalise,
+    prepare_create=_without_status,
+    validate_create=_schema_errors,
+    validate_update=_schema_update_errors,
+    validate_status_update=_schema_update_errors,
+)
+
+
+class JobSetWebhooks:
+    """`mjobset.kb.io` and `vjobset.kb.io`."""
+
+    def __init__(self, gates: FeatureGates) -> None:
+        self._gates = gates
 
     @property
     def resources(self) -> frozenset[ResourceKey]:
-        """JobSets and their status."""
+        """JobSets only."""
         return frozenset({(JOBSETS.group, JOBSETS.plural)})
 
     def mutate(self, review: Review) -> Object:
-        """The object without unknown fields and with defaults; what is wrong with it is told by `validate`."""
-        return self._admit(review).object
-
-    def validate(self, review: Review) -> None:
-        """Refuse what the schema, the rules or the webhook refuse.
-
-        Raises:
-            Invalid: with one cause per field error.
-        """
-        result = self._admit(review)
-        if not result.is_allowed:
-            raise api_error(result.status())
-
-    def _admit(self, review: Review) -> AdmissionResult:
-        if review.operation == CREATE:
-            return admit_create(review.object, self.gates, _claims(review))
-        assert review.old is not None
-        if review.subresource == "status":
-            return admit_status_update(review.object, review.old)
-        return admit_update(review.object, review.old, self.gates)
-
-
-@dataclass(frozen=True, slots=True)
-class PodAdmission:
-    """The pod webhooks: priority label and exclusive placement."""
-
-    @property
-    def resources(self) -> frozenset[ResourceKey]:
-        """Pods."""
-        return frozenset({(PODS.group, PODS.plural)})
-
-    def mutate(self, review: Review) -> Object:
-        """The pod with what JobSet adds.
-
-        Raises:
-            ApiError: its leader's node is missing or has no topology label.
-        """
-        if not _concerns_us(review):
+        """The JobSet with the defaults of the webhook; only on create, as registered."""
+        if review.operation != CREATE or review.subresource:
             return review.object
-        siblings, nodes = _surroundings(review)
-        return _unless_refused("mpod.kb.io", mutate_pod(review.object, siblings, nodes))
+        # A default of the webhook can need one of the schema.
+        return _normalise(default_jobset(review.object))
 
     def validate(self, review: Review) -> None:
-        """Refuse a follower whose leader is not placed.
+        """Refuse what breaks JobSet's own rules."""
+        if review.subresource:
+            return
+        errors: list[FieldError] = []
+        if review.operation == CREATE:
+            errors = validate_jobset(review.object, self._gates, _claims(review))
+        elif review.operation == UPDATE and review.old is not None:
+            errors = validate_jobset_update(review.object, review.old, self._gates)
+        if errors:
+            status = invalid_status(JOBSETS.group, JOBSETS.kind, review.name, errors)
+            raise _denied("vjobset.kb.io", status)
 
-        Raises:
-            Forbidden: with the webhook's message.
-        """
-        if _concerns_us(review):
-            siblings, _ = _surroundings(review)
-            _unless_refused("vpod.kb.io", validate_pod(review.object, siblings))
 
-
-def _claims(review: Review) -> Mapping[str, Object]:
-    """The claims of the namespace that a volume claim policy could meet."""
+def _claims(review: Review) -> Mapping[str, ExistingClaim]:
     if not (review.object.get("spec") or {}).get("volumeClaimPolicies"):
         return {}
     claims = review.world.read_all(PERSISTENT_VOLUME_CLAIMS, review.namespace)
     return {claim["metadata"]["name"]: claim for claim in claims}
 
 
-def _concerns_us(review: Review) -> bool:
-    return (
-        review.operation == CREATE
-        and not review.subresource
-        # compat: the registered object selector looks at the label.
-        and keys.JOBSET_NAME in (review.object["metadata"].get("labels") or {})
-    )
+class PodWebhooks:
+    """`mpod.kb.io` and `vpod.kb.io`, asked about pods that carry the JobSet label."""
+
+    @property
+    def resources(self) -> frozenset[ResourceKey]:
+        """Pods only."""
+        return frozenset({("", PODS.plural)})
+
+    def mutate(self, review: Review) -> Object:
+        """The pod with its priority label and its place in an exclusive topology."""
+        if not _is_asked(review):
+            return review.object
+        verdict = pod_admission.mutate_pod(review.object, _Pods(review), _Nodes(review))
+        if isinstance(verdict, pod_admission.Refusal):
+            raise _denied("mpod.kb.io", _status_of(verdict))
+        return verdict
+
+    def validate(self, review: Review) -> None:
+        """Refuse a follower whose leader has no place yet."""
+        if not _is_asked(review):
+            return
+        refusal = pod_admission.validate_pod(review.object, _Pods(review))
+        if refusal is not None:
+            raise _denied("vpod.kb.io", _status_of(refusal))
 
 
-def _surroundings(review: Review) -> tuple[list[Object], dict[str, Object]]:
-    """Pods and nodes, read only where exclusive placement looks at them."""
-    if keys.EXCLUSIVE_TOPOLOGY not in (review.object["metadata"].get("annotations") or {}):
-        return [], {}
-    return _pods(review.world, review.namespace), _nodes(review.world)
+def _is_asked(review: Review) -> bool:
+    labels = review.object["metadata"].get("labels") or {}
+    return review.operation == CREATE and keys.JOBSET_NAME in labels
 
 
-def _pods(world: World, namespace: str) -> list[Object]:
-    return list(world.read_all(PODS, namespace))
+class _Pods:
+    """The pods of the namespace, read only when somebody looks."""
+
+    def __init__(self, review: Review) -> None:
+        self._review = review
+
+    def __iter__(self) -> Any:
+        return iter(self._review.world.read_all(PODS, self._review.namespace))
 
 
-def _nodes(world: World) -> dict[str, Object]:
-    return {node["metadata"]["name"]: node for node in world.read_all(NODES)}
+class _Nodes(Mapping[str, Object]):
+    """The nodes by name, read one by one."""
+
+    def __init__(self, review: Review) -> None:
+        self._review = review
+
+    def __getitem__(self, name: str) -> Object:
+        found = self._review.world.read(NODES, "", name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Any:
+        return (node["metadata"]["name"] for node in self._review.world.read_all(NODES))
+
+    def __len__(self) -> int:
+        return len(self._review.world.read_all(NODES))
 
 
-def _unless_refused(webhook: str, answer: Any) -> Any:
-    if not isinstance(answer, Refusal):
-        return answer
-    status = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": f'admission webhook "{webhook}" denied the request: {answer.message}',
-        "reason": answer.reason,
-        "code": answer.code,
-    }
-    raise api_error(status)
+def _status_of(refusal: pod_admission.Refusal) -> dict[str, Any]:
+    return failure(refusal.code, refusal.reason, refusal.message)
+
+
+def _denied(webhook: str, status: dict[str, Any]) -> Exception:
+    """The refusal as a client of the API server sees it."""
+    message = f'admission webhook "{webhook}" denied the request: {status["message"]}'
+    return api_error({**status, "message": message})
