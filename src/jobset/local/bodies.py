@@ -1,0 +1,290 @@
+"""From the body of a request to a JSON object of the right kind, or the words with which it is refused."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from jobset.kube.errors import api_error
+from jobset.kube.transport import (
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_MERGE_PATCH,
+    Request,
+)
+from jobset.local.kinds.rules import KindRules
+from jobset.local.metadata import is_custom
+from jobset.local.statuses import bad_request, failure, internal, unsupported_media_type
+
+YAML = "application/yaml"
+LIMIT = 3 * 1024 * 1024
+_READABLE = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+_WITHOUT_STRATEGY = (JSON_PATCH, MERGE_PATCH)
+
+
+class NotJson(Exception):
+    """The text is not JSON; the message is what Go's decoder says."""
+
+
+_GO_WORDS = (
+    ("Expecting property name", "looking for beginning of object key string"),
+    ("Illegal trailing comma", "looking for beginning of object key string"),
+    ("Expecting ':'", "after object key"),
+    ("Extra data", "after top-level value"),
+    ("Invalid control character", "in string literal"),
+    ("Invalid \\", "in string escape code"),
+)
+
+
+def parse_json(text: str) -> Any:
+    """The value that a JSON text stands for.
+
+    Raises:
+        NotJson: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise NotJson(_go_syntax_error(text, error)) from None
+    except RecursionError:
+        raise NotJson("exceeded max depth") from None
+
+
+def _go_syntax_error(text: str, error: json.JSONDecodeError) -> str:
+    position = error.pos
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    if position >= len(text) or error.msg.startswith("Unterminated string"):
+        return "unexpected end of JSON input"
+    where = "looking for beginning of value"
+    if error.msg.startswith("Expecting ','"):
+        where = "after array element" if _is_in_array(text[:position]) else "after object key:value pair"
+    for start, words in _GO_WORDS:
+        if error.msg.startswith(start):
+            where = words
+    character = text[position]
+    shown = "'\\''" if character == "'" else f"'{character}'"
+    return f"invalid character {shown} {where}"
+
+
+def _is_in_array(text: str) -> bool:
+    depth: list[str] = []
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            escaped = character == "\\" and not escaped
+            in_string = character != '"' or escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth.append(character)
+        elif character in "]}" and depth:
+            depth.pop()
+    return bool(depth) and depth[-1] == "["
+
+
+def read_object(request: Request, rules: KindRules) -> Mapping[str, Any]:
+    """The object in the body of a create or update, with its apiVersion and kind.
+
+    Raises:
+        ApiError: it is no object, or one of another kind.
+    """
+    content_type = request.content_type.partition(";")[0].strip() or JSON
+    if content_type not in _READABLE[:2]:
+        accepted = ", ".join(_READABLE[:2] if is_custom(rules) else _READABLE)
+        message = (
+            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        )
+        raise unsupported_media_type(message)
+    body = request.body if request.body is not None else ""
+    if not isinstance(body, str):
+        return _of_kind(body, rules, None)
+    if len(body) > LIMIT:
+        raise too_large()
+    return _of_kind(_parse(body, content_type, rules), rules, body)
+
+
+def too_large() -> Exception:
+    """413: the body is larger than the server reads."""
+    message = f"Request entity too large: limit is {LIMIT}"
+    return api_error(failure(413, "RequestEntityTooLarge", message, {}))
+
+
+def _parse(text: str, content_type: str, rules: KindRules) -> Any:
+    if content_type == YAML:
+        return parse_yaml(text)
+    try:
+        return parse_json(text)
+    except NotJson as error:
+        _unrecognized(rules, f"json parse error: {error}", text)
+
+
+def parse_yaml(text: str) -> Any:
+    """The value that a YAML text stands for.
+
+    Raises:
+        ApiError: it is no YAML.
+    """
+    import yaml  # only clients that send YAML pay for it
+
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise bad_request(f"error converting YAML to JSON: yaml: {error}") from None
+
+
+def _unrecognized(rules: KindRules, why: str, text: str) -> NoReturn:
+    kind = rules.resource.kind
+    raise bad_request(
+        f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
+        f"{why} ({_summary(text)})"
+    )
+
+
+def _summary(text: str) -> str:
+    # compat: transformDecodeError shows the first 30 bytes, in hexadecimal unless an object begins there.
+    data = text.encode()
+    if not data:
+        return "<empty>"
+    shown = data[:30].decode(errors="replace") if data[:1] == b"{" else data[:30].hex()
+    return shown if len(data) <= 30 else f"{shown} ..."
+
+
+_HEADER = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
+
+
+def _of_kind(body: Any, rules: KindRules, text: str | None) -> Mapping[str, Any]:
+    shown = text if text is not None else json.dumps(body)
+    if not isinstance(body, Mapping):
+        why = f"json: cannot unmarshal {json_word(body)} into Go value of type {_HEADER}"
+        _unrecognized(rules, f"json parse error: {why}", shown)
+    for key, field in (("apiVersion", "APIVersion"), ("kind", "Kind")):
+        if not isinstance(body.get(key, ""), str):
+            why = f"json: cannot unmarshal {json_word(body[key])} into Go struct field .{key} of type string"
+            del field
+            _unrecognized(rules, f"json parse error: {why}", shown)
+    expected = rules.resource
+    version, kind = body.get("apiVersion") or expected.api_version, body.get("kind") or expected.kind
+    if version != expected.api_version or kind != expected.kind:
+        _refuse_kind(version, kind, rules)
+    if "apiVersion" in body and "kind" in body and body["kind"] and body["apiVersion"]:
+        return body
+    return {**body, "apiVersion": version, "kind": kind}
+
+
+def _refuse_kind(version: str, kind: str, rules: KindRules) -> NoReturn:
+    expected = rules.resource
+    short = version.rpartition("/")[2]
+    if is_custom(rules):
+        if version != expected.api_version:
+            raise bad_request(
+                f"the API version in the data ({version}) does not match "
+                f"the expected API version ({expected.api_version})"
+            )
+        raise bad_request(
+            f'{kind} in version "{short}" cannot be handled as a {expected.kind}: '
+            f"no kind registered for {kind} in {expected.api_version}"
+        )
+    start = f'{kind} in version "{short}" cannot be handled as a {expected.kind}: '
+    if (version, kind) in _registered():
+        internal_group = expected.group.partition(".")[0] or "core"
+        raise bad_request(
+            f"{start}converting (v1.{kind}) to ({internal_group}.{expected.kind}): unknown conversion"
+        )
+    raise bad_request(
+        f'{start}no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+    )
+
+
+def _registered() -> Mapping[tuple[str, str], str]:
+    from jobset.admission.schemas import component_of_kind
+
+    return component_of_kind()
+
+
+def json_word(value: Any) -> str:
+    """What Go's decoder calls the type of a JSON value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case Mapping():
+            return "object"
+        case _:
+            return "array"
+
+
+def read_patch(request: Request, rules: KindRules) -> Any:
+    """The patch in the body of a request, whose type the server takes for this kind.
+
+    Raises:
+        ApiError: the media type is not taken, or the body is no such patch.
+    """
+    media_type = request.content_type.partition(";")[0].strip()
+    if media_type not in (_WITHOUT_STRATEGY if is_custom(rules) else _PATCHES):
+        raise unsupported_media_type("415: Unsupported Media Type", {})
+    body = request.body
+    if isinstance(body, str):
+        try:
+            body = parse_json(body)
+        except NotJson as error:
+            raise bad_request(f"error decoding patch: {error}") from None
+    if media_type == JSON_PATCH:
+        if not isinstance(body, list):
+            raise bad_request(
+                f"error decoding patch: json: cannot unmarshal {json_word(body)} into Go value of type "
+                "[]handlers.jsonPatchOp"
+            )
+    elif not isinstance(body, Mapping):
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {json_word(body)} into Go value of type "
+            "map[string]interface {}"
+        )
+    return body
+
+
+def read_options(request: Request) -> Mapping[str, Any]:
+    """The DeleteOptions in the body of a request; empty when there is none.
+
+    Raises:
+        ApiError: it is no object.
+    """
+    body = request.body
+    if isinstance(body, str):
+        try:
+            body = parse_json(body) if body else None
+        except NotJson as error:
+            raise internal(f"couldn't get version/kind; json parse error: {error}") from None
+    if body is None:
+        return {}
+    if not isinstance(body, Mapping):
+        raise internal(
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_word(body)} "
+            f"into Go value of type {_HEADER}"
+        )
+    return body
+
+
+def read_json(request: Request) -> Mapping[str, Any]:
+    """The JSON object in the body of a request, of whatever kind.
+
+    Raises:
+        BadRequest: it is no object.
+    """
+    body = request.body
+    if isinstance(body, str):
+        try:
+            body = parse_json(body)
+        except NotJson as error:
+            raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    if not isinstance(body, Mapping):
+        raise bad_request(f"json: cannot unmarshal {json_word(body)} into Go value of type {_HEADER}")
+    return body
