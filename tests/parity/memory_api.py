@@ -1,0 +1,161 @@
+"""An API without rules: it keeps what it is given, notes every write, and fails calls on request.
+
+The data set's objects would not all be admitted by an API server, so no server can hold them.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from jobset.kube.resources import EVENTS
+from jobset.kube.transport import Request, Response, WatchEvent
+
+Key = tuple[str, str, str]
+"""Plural, namespace, name."""
+
+_PLURALS = {
+    "JobSet": "jobsets",
+    "Job": "jobs",
+    "Pod": "pods",
+    "Node": "nodes",
+    "Service": "services",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+}
+# A write has another verb here than in the data set when we send less than the whole object.
+_VERBS = {
+    "get": {"GET"},
+    "list": {"GET"},
+    "create": {"POST"},
+    "update": {"PUT", "PATCH"},
+    "patch": {"PUT", "PATCH"},
+    "update-status": {"PUT status", "PATCH status"},
+    "delete": {"DELETE"},
+}
+
+
+class MemoryApi:
+    """A transport whose server is a dict."""
+
+    def __init__(self, objects: list[dict[str, Any]], faults: list[dict[str, str]]) -> None:
+        self._numbers = itertools.count(1)
+        self._faults = faults
+        self.objects: dict[Key, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self.created: list[dict[str, Any]] = []
+        self.updated: dict[Key, dict[str, Any]] = {}
+        self.deleted: list[dict[str, Any]] = []
+        self.refused_reading: str | None = None
+        self.sent_statuses: dict[str, dict[str, Any]] = {}
+        for obj in objects:
+            self._put(
+                (_PLURALS[obj["kind"]], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]), obj
+            )
+        self.statuses = {key: obj.get("status") for key, obj in self.objects.items()}
+
+    async def send(self, request: Request) -> Response:
+        plural, namespace, name, subresource = _split(request.path)
+        if plural == EVENTS.plural:
+            self.events.append(dict(request.body))
+            return Response(201, self._numbered(request.body))
+        if subresource == "status" and request.method == "PUT":
+            self.sent_statuses[name] = request.body.get("status") or {}
+        if (message := self._fault(plural, f"{request.method} {subresource}".strip())) is not None:
+            if request.method == "GET":
+                self.refused_reading = message
+            return _refusal(500, "InternalError", message)
+        key = (plural, namespace, name)
+        match request.method, subresource:
+            case "GET", _ if not name:
+                items = [obj for (kind, _, _), obj in self.objects.items() if kind == plural]
+                return Response(
+                    200, {"metadata": {"resourceVersion": str(next(self._numbers))}, "items": items}
+                )
+            case "POST", _:
+                return self._create((plural, namespace, request.body["metadata"]["name"]), request.body)
+            case _ if key not in self.objects:
+                return _refusal(404, "NotFound", f'{plural} "{name}" not found')
+            case "GET", _:
+                return Response(200, self.objects[key])
+            case "PUT" | "PATCH", "status":
+                whole = self._patched(key, request)
+                return Response(200, self._put(key, {**self.objects[key], "status": whole.get("status")}))
+            case "PUT" | "PATCH", _:
+                self.updated[key] = self._put(key, self._patched(key, request))
+                return Response(200, self.updated[key])
+            case _:
+                return self._delete(key, request.body or {})
+
+    async def watch(self, request: Request) -> AsyncIterator[WatchEvent]:
+        await asyncio.Event().wait()
+        yield WatchEvent("BOOKMARK", {})
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _create(self, key: Key, body: Mapping[str, Any]) -> Response:
+        if key in self.objects:
+            return _refusal(409, "AlreadyExists", f'{key[0]} "{key[2]}" already exists')
+        self.created.append(dict(body))
+        return Response(201, self._put(key, dict(body)))
+
+    def _delete(self, key: Key, options: Mapping[str, Any]) -> Response:
+        obj = self.objects[key]
+        policy = options.get("propagationPolicy")
+        self.deleted.append({"kind": obj["kind"], "name": key[2], "propagationPolicy": policy})
+        if policy != "Foreground":
+            return Response(200, self.objects.pop(key))
+        marks = {"deletionTimestamp": "2030-01-02T03:04:05Z", "finalizers": ["foregroundDeletion"]}
+        return Response(200, self._put(key, {**obj, "metadata": {**obj["metadata"], **marks}}))
+
+    def _patched(self, key: Key, request: Request) -> dict[str, Any]:
+        if request.method == "PUT":
+            return dict(request.body)
+        merged = _merge(self.objects[key], request.body)
+        assert isinstance(merged, dict)
+        return merged
+
+    def _put(self, key: Key, obj: Mapping[str, Any]) -> dict[str, Any]:
+        stored = self._numbered(obj)
+        self.objects[key] = stored
+        return stored
+
+    def _numbered(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        number = str(next(self._numbers))
+        metadata = {"uid": f"uid-{number}", **obj["metadata"], "resourceVersion": number}
+        return {**obj, "metadata": metadata}
+
+    def _fault(self, plural: str, call: str) -> str | None:
+        for fault in self._faults:
+            if _PLURALS.get(fault["kind"]) == plural and call in _VERBS[fault["verb"]]:
+                return fault["message"]
+        return None
+
+
+def _split(path: str) -> tuple[str, str, str, str]:
+    """Plural, namespace, name and subresource; empty where absent."""
+    parts = path.strip("/").split("/")
+    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    namespace = ""
+    if rest[0] == "namespaces":
+        namespace, rest = rest[1], rest[2:]
+    plural, name, subresource, *_ = [*rest, "", ""]
+    return plural, namespace, name, subresource
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    """JSON merge patch."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
+
+
+def _refusal(code: int, reason: str, message: str) -> Response:
+    status = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
+    return Response(code, status)
