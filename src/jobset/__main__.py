@@ -1,0 +1,5 @@
+"""`python -m jobset` is the command `jobset`."""
+
+from jobset.cli.main import main
+
+main()
