@@ -92,7 +92,11 @@ class Client:
 
     async def update_status(self, resource: Resource, body: Object) -> Object:
         """PUT the status subresource; everything but `status` and the resourceVersion is ignored."""
-        path = resource.path(_namespace(body), body["metadata"]["name"], "status")
+        return await self.update_part(resource, body, "status")
+
+    async def update_part(self, resource: Resource, body: Object, subresource: str) -> Object:
+        """PUT a subresource of an object."""
+        path = resource.path(_namespace(body), body["metadata"]["name"], subresource)
         return await self._call(Request(method="PUT", path=path, body=body))
 
     async def patch(

@@ -22,7 +22,7 @@ from jobset.local.plugins import Plugin
 from jobset.local.priority import PodDefaults
 from jobset.local.routes import Route, Router
 from jobset.local.store import HISTORY, Store, Watch, collection_key
-from jobset.local.webhooks import JOBSET_RULES, JobSetWebhooks, PodWebhooks
+from jobset.local.webhooks import JOBSET_RULES, JobSetAdmission, PodAdmission
 from jobset.local.writes import Change, Writer, Written
 
 Object: TypeAlias = Mapping[str, Any]
@@ -34,16 +34,12 @@ _BOOKMARK_AFTER = 1000
 """How many changes a watcher may pass over in silence before it is told how far it has come."""
 
 
-def default_admission(gates: FeatureGates) -> tuple[Plugin, ...]:
-    """What a cluster with JobSet installed asks about a write, in order."""
-    return PodDefaults(), JobSetWebhooks(gates), PodWebhooks()
-
-
 class ApiServer:
     """A Kubernetes API server without a network.
 
     Bodies that are handed in belong to the server from then on, and objects that come out belong to
-    everybody: neither is changed in place. `random` gives uids and name suffixes.
+    everybody: neither is changed in place. `random` gives uids and name suffixes. `admission` is what
+    comes after the server's own plugins; None means JobSet's webhooks.
     """
 
     def __init__(
@@ -61,8 +57,8 @@ class ApiServer:
         self._random = random
         self._kinds = kinds
         self._router = Router(kinds)
-        plugins = default_admission(gates) if admission is None else admission
-        self._writer = Writer(self.store, self, plugins, clock, random)
+        webhooks = (JobSetAdmission(gates), PodAdmission()) if admission is None else admission
+        self._writer = Writer(self.store, self, (PodDefaults(), *webhooks), clock, random)
         self.load(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in FIRST_NAMESPACES
         )

@@ -29,6 +29,16 @@ def _without_status(obj: Object) -> Object:
     return {key: value for key, value in obj.items() if key != "status"}
 
 
+def _normalise_status(new: Object, old: Object) -> Object:
+    kept = {key: value for key, value in old.items() if key != "status"}
+    normal = _normalise(new)
+    return {
+        **kept,
+        "metadata": new["metadata"],
+        **({"status": normal["status"]} if "status" in normal else {}),
+    }
+
+
 def _schema_errors(obj: Object) -> list[FieldError]:
     return check_schema(obj)
 
@@ -44,13 +54,14 @@ JOBSET_RULES = KindRules(
     counts_generation=True,
     default=_normalise,
     prepare_create=_without_status,
+    prepare_status_update=_normalise_status,
     validate_create=_schema_errors,
     validate_update=_schema_update_errors,
     validate_status_update=_schema_update_errors,
 )
 
 
-class JobSetWebhooks:
+class JobSetAdmission:
     """`mjobset.kb.io` and `vjobset.kb.io`."""
 
     def __init__(self, gates: FeatureGates) -> None:
@@ -89,7 +100,7 @@ def _claims(review: Review) -> Mapping[str, ExistingClaim]:
     return {claim["metadata"]["name"]: claim for claim in claims}
 
 
-class PodWebhooks:
+class PodAdmission:
     """`mpod.kb.io` and `vpod.kb.io`, asked about pods that carry the JobSet label."""
 
     @property
