@@ -102,6 +102,9 @@ class ApiServer:
             return self._act(route, request)
         match request.method, route.name:
             case "GET", None:
+                if request.query.get("watch") in ("true", "1"):
+                    # A watch comes in through `watch`; here only its refusals can be answered.
+                    listing.read_watch(self.store, route, request.query)
                 page = listing.read_list(self.store, route, request.query)
                 shown = listing.render_list(page, route.resource, is_custom(route.rules))
                 return Response(code=200, body=_shown_list(shown, route.rules))

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from jobset.admission.field_errors import FieldError, invalid
-from jobset.kube.resources import NAMESPACES, Resource
+from jobset.kube.resources import CORE_EVENTS, EVENTS, NAMESPACES, Resource
 from jobset.local import deletion, metadata, plugins, statuses
 from jobset.local.clock import Clock
 from jobset.local.decoding import Decoded, decode
@@ -16,6 +16,7 @@ from jobset.local.kinds.rules import KindRules
 from jobset.local.plugins import Plugin, Review
 from jobset.local.routes import Route
 from jobset.local.store import CollectionKey, Store, collection_key
+from jobset.local.write_warnings import warnings_of
 
 Object: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[Object], Object]
@@ -90,9 +91,10 @@ class Writer:
         obj = self._prepare_new(obj, rules)
         errors = [*_meta_errors(obj["metadata"], rules), *rules.validate_create(obj)]
         if errors:
-            raise statuses.invalid_object(rules.resource, obj["metadata"].get("name", ""), errors)
+            raise _invalid(rules, obj["metadata"].get("name", ""), errors)
         self._validate(plugins.CREATE, rules, "", obj, None)
-        return Written(self._insert(obj, rules, options), created=True, warnings=decoded.warnings)
+        warnings = decoded.warnings + warnings_of(obj, rules.resource)
+        return Written(self._insert(obj, rules, options), created=True, warnings=warnings)
 
     def _prepare_new(self, obj: Object, rules: KindRules) -> Object:
         filled = metadata.fill_new_metadata(
@@ -210,9 +212,12 @@ class Writer:
             own_errors = rules.validate_update(new, old)
         errors = [*_meta_update_errors(new["metadata"], old["metadata"], rules), *own_errors]
         if errors:
-            raise statuses.invalid_object(rules.resource, route.name or "", errors)
+            raise _invalid(rules, route.name or "", errors)
         self._validate(plugins.UPDATE, rules, route.subresource or "", new, old)
-        return Written(self._overwrite(new, old, rules, options), warnings=decoded.warnings)
+        warnings = decoded.warnings
+        if new.get("spec") is not old.get("spec") and new.get("spec") != old.get("spec"):
+            warnings += warnings_of(new, rules.resource)
+        return Written(self._overwrite(new, old, rules, options), warnings=warnings)
 
     def _overwrite(self, new: Object, old: Object, rules: KindRules, options: Options) -> Object:
         key = collection_key(rules.resource)
@@ -364,6 +369,12 @@ def _has_new_spec(new: Object, old: Object, rules: KindRules) -> bool:
     return {k: v for k, v in new.items() if k not in apart} != {
         k: v for k, v in old.items() if k not in apart
     }
+
+
+def _invalid(rules: KindRules, name: str, errors: Sequence[FieldError]) -> Exception:
+    # compat: both event APIs refuse in the name of the core kind, in which they are stored.
+    resource = CORE_EVENTS if rules.resource.plural == EVENTS.plural else rules.resource
+    return statuses.invalid_object(resource, name, errors)
 
 
 def _with_version(obj: Object, other: Object) -> Object:

@@ -55,8 +55,9 @@ def admit_priority(
             f"spec; priority admission controller computed {priority.preemption_policy} "
             "from the given PriorityClass name"
         )
-    given = {"priority": priority.value, "preemptionPolicy": priority.preemption_policy}
-    new = filled({**spec, **given}, {"priorityClassName": priority.class_name})
+    given: dict[str, Any] = {"priority": priority.value, "preemptionPolicy": priority.preemption_policy}
+    named = {"priorityClassName": priority.class_name} if priority.class_name else {}
+    new = filled({**spec, **given}, named)
     return pod if new == spec else {**pod, "spec": new}
 
 
