@@ -157,22 +157,23 @@ _HEADER = (
 
 
 def _of_kind(body: Any, rules: KindRules, text: str | None) -> Mapping[str, Any]:
-    shown = text if text is not None else json.dumps(body)
     if not isinstance(body, Mapping):
-        why = f"json: cannot unmarshal {json_word(body)} into Go value of type {_HEADER}"
-        _unrecognized(rules, f"json parse error: {why}", shown)
-    for key, field in (("apiVersion", "APIVersion"), ("kind", "Kind")):
-        if not isinstance(body.get(key, ""), str):
-            why = f"json: cannot unmarshal {json_word(body[key])} into Go struct field .{key} of type string"
-            del field
-            _unrecognized(rules, f"json parse error: {why}", shown)
+        _refuse_type(body, f"Go value of type {_HEADER}", rules, text, body)
     expected = rules.resource
     version, kind = body.get("apiVersion") or expected.api_version, body.get("kind") or expected.kind
+    for value, key in ((version, "apiVersion"), (kind, "kind")):
+        if not isinstance(value, str):
+            _refuse_type(value, f"Go struct field .{key} of type string", rules, text, body)
     if version != expected.api_version or kind != expected.kind:
         _refuse_kind(version, kind, rules)
-    if "apiVersion" in body and "kind" in body and body["kind"] and body["apiVersion"]:
+    if body.get("apiVersion") and body.get("kind"):
         return body
     return {**body, "apiVersion": version, "kind": kind}
+
+
+def _refuse_type(value: Any, place: str, rules: KindRules, text: str | None, body: Any) -> NoReturn:
+    why = f"json parse error: json: cannot unmarshal {json_word(value)} into {place}"
+    _unrecognized(rules, why, text if text is not None else json.dumps(body))
 
 
 def _refuse_kind(version: str, kind: str, rules: KindRules) -> NoReturn:

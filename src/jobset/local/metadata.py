@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from random import Random
 from typing import Any, TypeAlias
 
@@ -22,8 +23,12 @@ _SYSTEM_FIELDS = ("creationTimestamp", "uid", "deletionTimestamp", "deletionGrac
 
 def is_custom(rules: KindRules) -> bool:
     """Whether the kind comes from a CustomResourceDefinition rather than being built in."""
+    return _is_custom_group(rules.resource.group)
+
+
+@cache
+def _is_custom_group(group: str) -> bool:
     # compat: x-k8s.io is for projects, k8s.io for the API server itself.
-    group = rules.resource.group
     return group.endswith(".x-k8s.io") or BUILT_IN_GROUPS.fullmatch(group) is None
 
 
