@@ -1,10 +1,10 @@
-"""Compare objects as the data set asks: what is empty is absent, some lists are maps, servers' fields do not count."""
+"""Compare objects as the data set asks: what is empty is absent, and some lists are maps."""
 
 import json
 from typing import Any
 
 _SERVER_FIELDS = frozenset({"resourceVersion", "generation", "managedFields", "creationTimestamp"})
-_MAP_KEYS = {"replicatedJobsStatus": "name", "conditions": "type"}
+_MAP_KEYS = {"replicatedJobsStatus": "name", "replicated_jobs_status": "name", "conditions": "type"}
 _SCHEMA_DEFAULTS = {
     ("failurePolicy", "restartStrategy"): "Recreate",
     ("retentionPolicy", "whenDeleted"): "Delete",
@@ -34,7 +34,7 @@ def normal(value: Any, name: str = "") -> Any:
         pruned = {key: normal(item, key) for key, item in value.items() if key not in _dropped(name)}
         kept = {key: item for key, item in pruned.items() if item not in _EMPTY}
         return {key: item for key, item in kept.items() if _SCHEMA_DEFAULTS.get((name, key), _EMPTY) != item}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         items = [normal(item) for item in value]
         if name in _MAP_KEYS and all(isinstance(item, dict) for item in items):
             return {item.get(_MAP_KEYS[name], ""): item for item in items}

@@ -110,13 +110,15 @@ def _child_jobs(case: Case) -> Answer:
 
 
 def _job_label(case: Case) -> Answer:
-    given, layout = case["given"], lay_out(_jobset(case).replicated_jobs)
+    given, rjobs = case["given"], _jobset(case).replicated_jobs
     rjob, index, group = given.get("replicated_job"), given.get("job_index", 0), given.get("group")
+    layout = lay_out(rjobs)
+    in_group = {rjob.name for rjob in rjobs if rjob.group_name == group}
     match given["label"]:
         case keys.JOB_GLOBAL_INDEX:
             first = layout.first_global.get(rjob)
         case keys.JOB_GROUP_INDEX:
-            first = layout.first_in_group.get(rjob)
+            first = layout.first_in_group[rjob] if rjob in in_group else None
         case keys.GLOBAL_REPLICAS:
             return {"value": str(layout.total)}
         case _:
@@ -132,8 +134,7 @@ def _job_finished(case: Case) -> Answer:
 
 def _replicated_jobs_status(case: Case) -> Answer:
     counted = count_jobs(_jobset(case), _buckets(case), restart_job=read_gates(case).restart_job)
-    # The list is compared as the map it is.
-    return {"replicated_jobs_status": {entry.name: _builtins(entry) for entry in counted}}
+    return {"replicated_jobs_status": [_builtins(entry) for entry in counted]}
 
 
 def _condition_upsert(case: Case) -> Answer:
@@ -316,17 +317,13 @@ def _inplace_reconcile(case: Case) -> Answer:
     pods = in_place.pods_of(jobset, _pods(case))
     after = in_place.advance(jobset, pods, Draft(jobset.status, read_now(case)))
     if isinstance(after, Problem):
-        return {
-            "status_changed": False,
-            "failed": False,
-            "status": None,
-            "error": True,
-            "error_text": after.message,
-        }
-    status = {key: value for key, value in _status(after.status).items() if key != "conditions"}
-    failed = after.status.finished is not None
-    changed = after.status != jobset.status
-    return {"status_changed": changed, "failed": failed, "status": status, "error": False, "error_text": None}
+        return {"status_changed": False, "failed": False, "status": None, "error_text": after.message}
+    return {
+        "status_changed": after.status != jobset.status,
+        "failed": after.status.finished is not None,
+        "status": {key: value for key, value in _status(after.status).items() if key != "conditions"},
+        "error_text": None,
+    }
 
 
 def _pod_placement_valid(case: Case) -> Answer:
@@ -336,6 +333,9 @@ def _pod_placement_valid(case: Case) -> Answer:
             return {"valid": False, "error_text": fault["message"]}
     leader = next(pod for pod in pods if pod.name == given["leader"])
     nodes = {node["metadata"]["name"]: node["metadata"].get("labels") or {} for node in given["nodes"]}
+    if not leader.node and nodes:
+        # The data leave out where the leader runs: on the node they give.
+        leader = msgspec.structs.replace(leader, node=next(iter(nodes)))
     verdict = judge_placement(leader, pods, nodes)
     if isinstance(verdict, Problem):
         return {"valid": False, "error_text": verdict.message}
@@ -352,9 +352,13 @@ def _pod_placement_delete(case: Case) -> Answer:
     conditions = (sent or kept).get("conditions") or []
     return {
         "deleted_count": len(outcome.api.deleted),
-        "follower_condition": next((c for c in conditions if c["type"] == "DisruptionTarget"), None),
+        "follower_condition": next((_brief(c) for c in conditions if c["type"] == "DisruptionTarget"), None),
         "error_text": outcome.error,
     }
+
+
+def _brief(condition: Answer) -> Answer:
+    return {name: condition.get(name) for name in ("type", "status", "reason")}
 
 
 def _pod_placement_reconcile(case: Case) -> Answer:

@@ -160,9 +160,9 @@ def _updated(expected: list[Any], api: MemoryApi) -> list[Any]:
 
 def _statuses(api: MemoryApi) -> list[Any]:
     return [
-        {"kind": obj["kind"], "name": key[2], "status": obj.get("status")}
-        for key, obj in api.objects.items()
-        if key in api.statuses and difference(api.statuses[key], obj.get("status"))
+        {"kind": api.kinds[key], "name": key[2], "status": status}
+        for key, status in api.last_statuses.items()
+        if difference(api.first_statuses[key], status)
     ]
 
 

@@ -40,6 +40,7 @@ class MemoryApi:
     def __init__(self, objects: list[dict[str, Any]], faults: list[dict[str, str]]) -> None:
         self._numbers = itertools.count(1)
         self._faults = faults
+        self.last_statuses: dict[Key, Any] = {}
         self.objects: dict[Key, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.created: list[dict[str, Any]] = []
@@ -51,13 +52,15 @@ class MemoryApi:
             self._put(
                 (_PLURALS[obj["kind"]], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]), obj
             )
-        self.statuses = {key: obj.get("status") for key, obj in self.objects.items()}
+        self.first_statuses = {key: obj.get("status") for key, obj in self.objects.items()}
+        self.last_statuses = dict(self.first_statuses)
+        self.kinds = {key: obj["kind"] for key, obj in self.objects.items()}
 
     async def send(self, request: Request) -> Response:
         plural, namespace, name, subresource = _split(request.path)
         if plural == EVENTS.plural:
             self.events.append(dict(request.body))
-            return Response(201, self._numbered(request.body))
+            return Response(code=201, body=self._numbered(request.body))
         if subresource == "status" and request.method == "PUT":
             self.sent_statuses[name] = request.body.get("status") or {}
         if (message := self._fault(plural, f"{request.method} {subresource}".strip())) is not None:
@@ -68,21 +71,23 @@ class MemoryApi:
         match request.method, subresource:
             case "GET", _ if not name:
                 items = [obj for (kind, _, _), obj in self.objects.items() if kind == plural]
-                return Response(
-                    200, {"metadata": {"resourceVersion": str(next(self._numbers))}, "items": items}
-                )
+                items = [obj for obj in items if _is_selected(obj, request.query.get("labelSelector", ""))]
+                version = {"resourceVersion": str(next(self._numbers))}
+                return Response(code=200, body={"metadata": version, "items": items})
             case "POST", _:
                 return self._create((plural, namespace, request.body["metadata"]["name"]), request.body)
             case _ if key not in self.objects:
                 return _refusal(404, "NotFound", f'{plural} "{name}" not found')
             case "GET", _:
-                return Response(200, self.objects[key])
+                return Response(code=200, body=self.objects[key])
             case "PUT" | "PATCH", "status":
                 whole = self._patched(key, request)
-                return Response(200, self._put(key, {**self.objects[key], "status": whole.get("status")}))
+                return Response(
+                    code=200, body=self._put(key, {**self.objects[key], "status": whole.get("status")})
+                )
             case "PUT" | "PATCH", _:
                 self.updated[key] = self._put(key, self._patched(key, request))
-                return Response(200, self.updated[key])
+                return Response(code=200, body=self.updated[key])
             case _:
                 return self._delete(key, request.body or {})
 
@@ -97,16 +102,16 @@ class MemoryApi:
         if key in self.objects:
             return _refusal(409, "AlreadyExists", f'{key[0]} "{key[2]}" already exists')
         self.created.append(dict(body))
-        return Response(201, self._put(key, dict(body)))
+        return Response(code=201, body=self._put(key, dict(body)))
 
     def _delete(self, key: Key, options: Mapping[str, Any]) -> Response:
         obj = self.objects[key]
         policy = options.get("propagationPolicy")
         self.deleted.append({"kind": obj["kind"], "name": key[2], "propagationPolicy": policy})
         if policy != "Foreground":
-            return Response(200, self.objects.pop(key))
+            return Response(code=200, body=self.objects.pop(key))
         marks = {"deletionTimestamp": "2030-01-02T03:04:05Z", "finalizers": ["foregroundDeletion"]}
-        return Response(200, self._put(key, {**obj, "metadata": {**obj["metadata"], **marks}}))
+        return Response(code=200, body=self._put(key, {**obj, "metadata": {**obj["metadata"], **marks}}))
 
     def _patched(self, key: Key, request: Request) -> dict[str, Any]:
         if request.method == "PUT":
@@ -118,6 +123,8 @@ class MemoryApi:
     def _put(self, key: Key, obj: Mapping[str, Any]) -> dict[str, Any]:
         stored = self._numbered(obj)
         self.objects[key] = stored
+        if key in self.last_statuses:
+            self.last_statuses[key] = stored.get("status")
         return stored
 
     def _numbered(self, obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,6 +150,13 @@ def _split(path: str) -> tuple[str, str, str, str]:
     return plural, namespace, name, subresource
 
 
+def _is_selected(obj: Mapping[str, Any], selector: str) -> bool:
+    """Whether an object has the one label, or label and value, that a selector asks for."""
+    key, _, value = selector.partition("=")
+    labels = obj["metadata"].get("labels") or {}
+    return not key or (labels.get(key) == value if value else key in labels)
+
+
 def _merge(target: Any, patch: Any) -> Any:
     """JSON merge patch."""
     if not isinstance(patch, dict):
@@ -158,4 +172,4 @@ def _merge(target: Any, patch: Any) -> Any:
 
 def _refusal(code: int, reason: str, message: str) -> Response:
     status = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
-    return Response(code, status)
+    return Response(code=code, body=status)

@@ -28,7 +28,7 @@ class Buckets:
 
 
 def sort_jobs(snapshot: Snapshot) -> Buckets | Problem:
-    """The Jobs in their buckets, each in the order they were read."""
+    """The Jobs in their buckets, in the order they were read; failed ones by name, as an API server lists."""
     # compat: one Job that does not tell its attempt stops its JobSet, whatever the others say.
     targets = _individual_restarts(snapshot.jobset) if snapshot.gates.restart_job else None
     superseded: list[ChildJob] = []
@@ -47,7 +47,8 @@ def sort_jobs(snapshot: Snapshot) -> Buckets | Problem:
         superseded=tuple(superseded),
         active=tuple(by_state[JobState.ACTIVE]),
         succeeded=tuple(by_state[JobState.SUCCEEDED]),
-        failed=tuple(by_state[JobState.FAILED]),
+        # Of several that failed in the same second the first is blamed: the same one in every turn.
+        failed=tuple(sorted(by_state[JobState.FAILED], key=_job_name)),
         names=frozenset(job.name for job in snapshot.jobs),
     )
 
@@ -100,6 +101,10 @@ def all_ready(rjobs: Iterable[ReplicatedJob], counts: Iterable[ReplicatedJobStat
 
 def _count(jobs: Iterable[ChildJob]) -> Counter[str | None]:
     return Counter(job.replicated_job for job in jobs)
+
+
+def _job_name(job: ChildJob) -> str:
+    return job.name
 
 
 def _name(entry: ReplicatedJobStatus) -> str:
