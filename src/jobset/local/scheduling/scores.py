@@ -1,9 +1,10 @@
 """Which of several fitting nodes is best: preferences first, then even load, then the name."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from jobset.local.label_selectors import matches_all
-from jobset.local.scheduling.neighbours import count_domains, count_spread
+from jobset.local.scheduling.neighbours import Domain, count_domains, count_spread
 from jobset.local.scheduling.node_filters import matches_node_term, untolerated
 from jobset.local.scheduling.nodes import Cluster, NodeState
 from jobset.local.scheduling.pods import PodFacts, Weighted
@@ -36,19 +37,18 @@ def best_node(pod: PodFacts, fitting: Sequence[NodeState], cluster: Cluster) -> 
 def _preferences(pod: PodFacts, fitting: Sequence[NodeState], cluster: Cluster) -> dict[str, float]:
     scores = dict.fromkeys((node.facts.name for node in fitting), 0.0)
     for preference in pod.wishes.preferences:
+        term = preference.near
+        found = count_domains((term,), cluster, jointly=True) if term is not None else Counter()
         for node in fitting:
-            scores[node.facts.name] += preference.weight * _met(preference, node, cluster)
+            scores[node.facts.name] += preference.weight * _met(preference, node, found)
     return scores
 
 
-def _met(preference: Weighted, node: NodeState, cluster: Cluster) -> int:
+def _met(preference: Weighted, node: NodeState, found: Counter[Domain]) -> int:
     if preference.node is not None:
         return int(matches_node_term(preference.node, node.facts))
-    term = preference.near
-    if term is None or term.topology_key not in node.facts.labels:
-        return 0
-    found = count_domains((term,), cluster, jointly=True)
-    return found[(term.topology_key, node.facts.labels[term.topology_key])]
+    key = preference.near.topology_key if preference.near is not None else ""
+    return found[(key, node.facts.labels[key])] if key in node.facts.labels else 0
 
 
 def _soft_spread(pod: PodFacts, fitting: Sequence[NodeState], cluster: Cluster) -> dict[str, float]:
