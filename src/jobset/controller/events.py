@@ -110,7 +110,7 @@ class EventRecorder:
         except NotFound:
             self._known.pop(key, None)
         except (ApiError, TransportError) as error:
-            log.warning("event lost", extra={"reason": occurrence.reason, "error": str(error)})
+            log.warning("event %s lost: %s", occurrence.reason, error)
 
     async def _create(self, occurrence: Occurrence) -> _Series:
         now = self.clock()

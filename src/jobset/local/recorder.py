@@ -68,7 +68,7 @@ class CoreRecorder:
             try:
                 await self._send(occurrence)
             except (ApiError, TransportError) as error:
-                log.warning("event lost", extra={"reason": occurrence.reason, "error": str(error)})
+                log.warning("event %s lost: %s", occurrence.reason, error)
             finally:
                 self._waiting.task_done()
 

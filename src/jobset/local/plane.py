@@ -1,0 +1,98 @@
+"""The local control plane, put together: API server and controllers as tasks of one event loop."""
+
+import asyncio
+import random as randomness
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeAlias
+
+from jobset.api.gates import FeatureGates
+from jobset.controller.placement import PlacementController
+from jobset.controller.reconcile import JobSetController
+from jobset.controller.settings import Settings
+from jobset.kube.client import Client, Object
+from jobset.kube.resources import NODES
+from jobset.local.apiserver import ApiServer, LocalTransport
+from jobset.local.clock import Clock, wall_clock
+from jobset.local.garbage import GarbageCollector
+from jobset.local.jobs.controller import JobController
+from jobset.local.namespaces import NamespaceController
+from jobset.local.recorder import CoreRecorder
+from jobset.local.scheduling.scheduler import Scheduler
+
+Worker: TypeAlias = Coroutine[Any, Any, None]
+"""Something that works until it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneOptions:
+    """What a plane is made of. `random` decides uids and name suffixes; `nodes` are Node objects."""
+
+    clock: Clock = wall_clock
+    random: randomness.Random = field(default_factory=randomness.Random)
+    gates: FeatureGates = FeatureGates()
+    nodes: Sequence[Object] = ()
+    host: str = "localhost"
+
+
+@dataclass(slots=True)
+class Plane:
+    """A Kubernetes API with what a JobSet needs around it, but for the kubelet: `run_beside` adds that.
+
+    Used as an async context manager: inside it the controllers work; leaving it ends them.
+    """
+
+    options: PlaneOptions = PlaneOptions()
+    server: ApiServer = field(init=False)
+    client: Client = field(init=False)
+    controller: JobSetController = field(init=False)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.server = ApiServer(
+            clock=options.clock,
+            random=options.random,
+            gates=options.gates,
+        )
+        self.client = Client(LocalTransport(self.server))
+        self.controller = JobSetController(
+            self.client, options.clock, Settings(gates=options.gates, host=options.host)
+        )
+
+    async def __aenter__(self) -> Self:
+        for node in self.options.nodes:
+            await self.client.create(NODES, node)
+        for worker in self._workers():
+            self.run_beside(worker)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def run_beside(self, worker: Worker) -> asyncio.Task[None]:
+        """Run something more until the plane ends."""
+        task = asyncio.create_task(worker)
+        self._tasks.append(task)
+        return task
+
+    def recorder(self, component: str) -> CoreRecorder:
+        """A recorder of core events for one component, at work until the plane ends."""
+        recorder = CoreRecorder(
+            client=self.client, clock=self.options.clock, component=component, host=self.options.host
+        )
+        self.run_beside(recorder.run())
+        return recorder
+
+    def _workers(self) -> Sequence[Worker]:
+        client, clock = self.client, self.options.clock
+        return (
+            self.controller.run(),
+            PlacementController(client, clock).run(),
+            JobController(client=client, clock=clock, recorder=self.recorder("job-controller")).run(),
+            Scheduler(client=client, clock=clock, recorder=self.recorder("default-scheduler")).run(),
+            GarbageCollector(client).run(),
+            NamespaceController(client).run(),
+        )
