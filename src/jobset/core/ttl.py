@@ -24,8 +24,8 @@ def finish_time(jobset: JobSet) -> datetime | Problem:
 
 
 def judge_ttl(jobset: JobSet, now: datetime) -> timedelta | Problem | None:
-    """The time a finished JobSet has left, zero or less when it is up; None when it may stay for ever."""
-    if jobset.spec.ttl_seconds_after_finished is None:
+    """The time a finished JobSet has left, zero or less when it is up; None when we shall not delete it."""
+    if jobset.spec.ttl_seconds_after_finished is None or jobset.metadata.deletion_timestamp is not None:
         return None
     finished_at = finish_time(jobset)
     if isinstance(finished_at, Problem):
