@@ -34,6 +34,11 @@ class _Template:
     claim_name: str
 
     @property
+    def place(self) -> str:
+        """Where it really is: the paths in errors say `template` for `templates`."""
+        return self.path.replace(".template[", ".templates[")
+
+    @property
     def name(self) -> str:
         return str(self.raw.get("metadata", {}).get("name", ""))
 
@@ -63,13 +68,13 @@ def _templates(spec: Mapping[str, Any], jobset_name: str) -> Iterator[_Template]
 
 
 def _check_name(template: _Template, is_taken: bool) -> Iterator[FieldError]:
-    field, name = f"{template.path}.name", template.name
+    field, name, at = f"{template.path}.name", template.name, f"{template.place}.metadata.name"
     if is_taken:
-        yield invalid(field, name, "names must be unique for VolumeClaimPolicies template")
+        yield invalid(field, name, "names must be unique for VolumeClaimPolicies template", at)
     for problem in names.dns1123_subdomain(name):
-        yield invalid(field, name, problem)
+        yield invalid(field, name, problem, at)
     if len(template.claim_name.encode()) > _CLAIM_NAME_MAX:
-        yield invalid(field, name, "VolumeClaimPolicies template name is too long")
+        yield invalid(field, name, "VolumeClaimPolicies template name is too long", at)
 
 
 def _check_volumes(spec: Mapping[str, Any], name: str) -> Iterator[FieldError]:
@@ -105,12 +110,13 @@ def _check_existing(template: _Template, claim: ExistingClaim, namespace: str) -
     name = template.claim_name
     if isinstance(claim, UnreadableClaim):
         detail = f"failed to check for existing PVC {name}: {claim.problem}"
-        yield FieldError(type=ErrorType.INTERNAL, field=template.path, detail=detail)
+        yield FieldError(type=ErrorType.INTERNAL, field=template.path, detail=detail, at=template.place)
         return
     wanted = template.raw.get("spec", {})
     if not go_equal(claim.get("spec", {}), wanted, _CLAIM_SPEC):
         text = f"spec does not match existing PVC {name} in namespace {namespace}"
-        yield invalid(f"{template.path}.spec", go_json(wanted, _CLAIM_SPEC), text)
+        value = go_json(wanted, _CLAIM_SPEC)
+        yield invalid(f"{template.path}.spec", value, text, f"{template.place}.spec")
     retention = template.policy.get("retentionPolicy", {}).get("whenDeleted")
     if retention != "Retain":
         text = "retentionPolicy must be retain when PVC exists"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +39,14 @@ _WITHOUT_VALUE = {ErrorType.REQUIRED, ErrorType.FORBIDDEN, ErrorType.TOO_LONG, E
 _NO_FIELD = "<nil>"
 
 
+class _Omitted:
+    """The type of OMITTED."""
+
+
+OMITTED = _Omitted()
+"""As the value of an error: the message says that the value is wrong without printing it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
     """One refused field; `field` is a path such as `spec.containers[0].name`, or `<nil>`."""
@@ -46,11 +55,18 @@ class FieldError:
     field: str = _NO_FIELD
     value: Any = None
     detail: str = ""
+    at: str = dataclass_field(default="", compare=False)
+    """Path of the part to blame, where `field` names none or another; never printed in a Status."""
+
+    @property
+    def blamed(self) -> str:
+        """Path of the part to blame; empty when nobody knows."""
+        return self.at or ("" if self.field == _NO_FIELD else self.field)
 
     def message(self) -> str:
         """Everything after the field: `Invalid value: "x": must be …`."""
         words = _WORDS[self.type]
-        if self.type not in _WITHOUT_VALUE:
+        if self.type not in _WITHOUT_VALUE and self.value is not OMITTED:
             words = f"{words}: {render_value(self.value)}"
         return f"{words}: {self.detail}" if self.detail else words
 
@@ -63,9 +79,9 @@ def required(field: str, detail: str = "") -> FieldError:
     return FieldError(type=ErrorType.REQUIRED, field=field, detail=detail)
 
 
-def invalid(field: str, value: Any, detail: str) -> FieldError:
+def invalid(field: str, value: Any, detail: str, at: str = "") -> FieldError:
     """A value that breaks a rule."""
-    return FieldError(type=ErrorType.INVALID, field=field, value=value, detail=detail)
+    return FieldError(type=ErrorType.INVALID, field=field, value=value, detail=detail, at=at)
 
 
 def forbidden(field: str, detail: str) -> FieldError:
@@ -104,9 +120,9 @@ def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldErro
     )
 
 
-def plain(text: str) -> FieldError:
-    """A refusal without a field: `<nil>: Internal error: <text>`."""
-    return FieldError(type=ErrorType.INTERNAL, detail=text)
+def plain(text: str, at: str) -> FieldError:
+    """A refusal that is printed without a field: `<nil>: Internal error: <text>`."""
+    return FieldError(type=ErrorType.INTERNAL, detail=text, at=at)
 
 
 def render_value(value: Any) -> str:

@@ -10,11 +10,12 @@ from jobset.admission.schemas import Schema, resolve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownField:
-    """`field` is the full path of the unknown key; `nearest` may be empty."""
+    """`field` is the full path of the unknown key; `nearest` of the `known` names beside it may be empty."""
 
     field: str
     name: str
     nearest: tuple[str, ...]
+    known: tuple[str, ...]
 
 
 def unknown_fields(obj: Any, schema: Schema, path: str = "") -> Iterator[UnknownField]:
@@ -30,7 +31,12 @@ def unknown_fields(obj: Any, schema: Schema, path: str = "") -> Iterator[Unknown
         if (field := field_schema(schema, str(name))) is not None:
             yield from unknown_fields(item, field, join(path, str(name)))
         elif known is not None:
-            yield UnknownField(field=join(path, str(name)), name=str(name), nearest=nearest(str(name), known))
+            yield UnknownField(
+                field=join(path, str(name)),
+                name=str(name),
+                nearest=nearest(str(name), known),
+                known=tuple(known),
+            )
 
 
 def nearest(name: str, known: Collection[str]) -> tuple[str, ...]:

@@ -97,14 +97,15 @@ def generated_name(metadata: Mapping[str, Any], suffix: str) -> str:
 def _check_restart_strategy(case: _Case) -> Iterator[FieldError]:
     if case.restarts_in_place and not case.gates.in_place_restart:
         yield plain(
-            "InPlaceRestart restart strategy cannot be set when InPlaceRestart feature gate is disabled"
+            "InPlaceRestart restart strategy cannot be set when InPlaceRestart feature gate is disabled",
+            "spec.failurePolicy.restartStrategy",
         )
 
 
 def _check_first_dependencies(case: _Case) -> Iterator[FieldError]:
     jobs = case.jobset.replicated_jobs
     if jobs and jobs[0].depends_on is not None:
-        yield plain("DependsOn can't be set for the first ReplicatedJob")
+        yield plain("DependsOn can't be set for the first ReplicatedJob", "spec.replicatedJobs[0].dependsOn")
 
 
 def _check_subdomain(case: _Case) -> Iterator[FieldError]:
@@ -133,7 +134,8 @@ def _check_replicated_job(case: _Case, index: int, job: ReplicatedJob) -> Iterat
     if parallelism * job.replicas > MAX_INT32:
         yield plain(
             "the product of replicas and parallelism must not exceed 2147483647 "
-            f"for replicatedJob '{job.name}'"
+            f"for replicatedJob '{job.name}'",
+            f"{path}.replicas",
         )
     text = ".spec.replicatedJob[].groupName is too long, must be less than 63 characters"
     yield from _check_label(f"{path}.groupName", job.group_name, job.group_name, text)
@@ -156,9 +158,10 @@ def _check_generated_names(case: _Case, field: str, job: ReplicatedJob) -> Itera
 def _check_dependencies(case: _Case, index: int, job: ReplicatedJob) -> Iterator[FieldError]:
     # compat: a replicated job may name itself, and then never starts.
     known = {earlier.name for earlier in case.jobset.replicated_jobs[: index + 1]}
-    for need in job.depends_on or ():
+    for place, need in enumerate(job.depends_on or ()):
         if need.name not in known:
-            yield plain(f"replicatedJob: {job.name} cannot depend on replicatedJob: {need.name}")
+            at = f"spec.replicatedJobs[{index}].dependsOn[{place}].name"
+            yield plain(f"replicatedJob: {job.name} cannot depend on replicatedJob: {need.name}", at)
 
 
 def _check_in_place(path: str, job: ReplicatedJob) -> Iterator[FieldError]:
@@ -178,9 +181,12 @@ def _check_in_place(path: str, job: ReplicatedJob) -> Iterator[FieldError]:
 
 def _check_success_targets(case: _Case) -> Iterator[FieldError]:
     policy = case.jobset.spec.success_policy
-    for target in (policy and policy.target_replicated_jobs) or ():
+    for index, target in enumerate((policy and policy.target_replicated_jobs) or ()):
         if target not in case.role_names:
-            yield plain(f"invalid replicatedJob name '{target}' does not appear in .spec.ReplicatedJobs")
+            yield plain(
+                f"invalid replicatedJob name '{target}' does not appear in .spec.ReplicatedJobs",
+                f"spec.successPolicy.targetReplicatedJobs[{index}]",
+            )
 
 
 def _check_failure_policy(case: _Case) -> Iterator[FieldError]:
@@ -191,41 +197,47 @@ def _check_failure_policy(case: _Case) -> Iterator[FieldError]:
     if restarts_jobs and not case.gates.restart_job:
         yield plain(
             "RestartJob and RestartJobAndIgnoreMaxRestarts failure policy actions "
-            "are not allowed when RestartJob feature gate is disabled"
+            "are not allowed when RestartJob feature gate is disabled",
+            "spec.failurePolicy.rules",
         )
         return
     sizes = [job.replicas for job in case.jobset.replicated_jobs]
     if restarts_jobs and max(sizes, default=0) > MAX_REPLICAS_WITH_JOB_RESTARTS:
         yield plain(
             "JobSet cannot have a failure policy rule with RestartJob or RestartJobAndIgnoreMaxRestarts "
-            "action and a replicated job with replicas > 1024"
+            "action and a replicated job with replicas > 1024",
+            "spec.failurePolicy.rules",
         )
-    for rule in policy.rules or ():
-        yield from _check_rule(case, rule)
+    for index, rule in enumerate(policy.rules or ()):
+        yield from _check_rule(case, f"spec.failurePolicy.rules[{index}]", rule)
     yield from _check_unique_rules(policy)
 
 
-def _check_rule(case: _Case, rule: FailurePolicyRule) -> Iterator[FieldError]:
+def _check_rule(case: _Case, path: str, rule: FailurePolicyRule) -> Iterator[FieldError]:
     length = len(rule.name.encode())
     if not 1 <= length <= 128:
         yield plain(
             f"invalid failure policy rule name of length {length}, the rule name must be "
-            "at least 1 characters long and at most 128 characters long"
+            "at least 1 characters long and at most 128 characters long",
+            f"{path}.name",
         )
     if not re.fullmatch(_RULE_NAME, rule.name):
         yield plain(
             f"invalid failure policy rule name '{rule.name}', a failure policy rule name must start with "
             "an alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', "
-            "and must end with an alphanumeric character or '_'"
+            "and must end with an alphanumeric character or '_'",
+            f"{path}.name",
         )
-    for target in rule.target_replicated_jobs or ():
+    for index, target in enumerate(rule.target_replicated_jobs or ()):
         if target not in case.role_names:
             where = "in failure policy does not appear in .spec.ReplicatedJobs"
-            yield plain(f"invalid replicatedJob name '{target}' {where}")
-    for reason in rule.on_job_failure_reasons or ():
+            at = f"{path}.targetReplicatedJobs[{index}]"
+            yield plain(f"invalid replicatedJob name '{target}' {where}", at)
+    for index, reason in enumerate(rule.on_job_failure_reasons or ()):
         if reason not in JOB_FAILURE_REASONS:
             where = "in failure policy is not a recognized job failure reason"
-            yield plain(f"invalid job failure reason '{reason}' {where}")
+            at = f"{path}.onJobFailureReasons[{index}]"
+            yield plain(f"invalid job failure reason '{reason}' {where}", at)
 
 
 def _check_unique_rules(policy: FailurePolicy) -> Iterator[FieldError]:
@@ -236,14 +248,15 @@ def _check_unique_rules(policy: FailurePolicy) -> Iterator[FieldError]:
         if len(indices) > 1:
             yield plain(
                 f"rule names are not unique, rules with indices [{' '.join(indices)}] "
-                f"all have the same name '{name}'"
+                f"all have the same name '{name}'",
+                f"spec.failurePolicy.rules[{indices[1]}].name",
             )
 
 
 def _check_coordinator(case: _Case) -> Iterator[FieldError]:
     coordinator = case.jobset.spec.coordinator
     if coordinator is not None and (problem := _coordinator_problem(case, coordinator)):
-        yield plain(problem)
+        yield plain(problem, "spec.coordinator")
 
 
 def _coordinator_problem(case: _Case, coordinator: Coordinator) -> str | None:
@@ -271,7 +284,8 @@ def _check_coordinator_label(case: _Case) -> Iterator[FieldError]:
     if problems := names.label_value(value):
         yield plain(
             f'spec will lead to invalid label value "{value}" for coordinator label "{keys.COORDINATOR}" '
-            f"(long JobSet / ReplicatedJob / SubDomain name?): {', '.join(problems)}"
+            f"(long JobSet / ReplicatedJob / SubDomain name?): {', '.join(problems)}",
+            "spec.coordinator",
         )
 
 
