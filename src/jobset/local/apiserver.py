@@ -169,6 +169,8 @@ class ApiServer:
         return Response(code=200, body=_shown_list(shown, route.rules), warnings=warnings)
 
     def _act(self, route: Route, request: Request) -> Response:
+        if not subresources.is_served(route):
+            raise statuses.no_such_path()
         if request.method not in ("POST", "PUT"):
             raise statuses.method_not_allowed()
         return subresources.act(self._writer, route, request, self._find(route), self._clock())
@@ -291,6 +293,9 @@ class Stream:
             elif self._wants_bookmarks and self._store.version - silent_since >= _BOOKMARK_AFTER:
                 silent_since = self._store.version
                 yield self._bookmark(None)
+            if deadline is None:
+                await self._watch.changed()
+                continue
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._watch.changed()

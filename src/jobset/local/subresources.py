@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from jobset.api.times import format_time
-from jobset.kube.resources import PODS, Resource
+from jobset.kube.resources import NAMESPACES, Resource
 from jobset.kube.transport import Request, Response
 from jobset.local import bodies, deletion, statuses
 from jobset.local.deletion import DeleteRequest
@@ -18,21 +18,23 @@ _IMMORTAL = ("default", "kube-system", "kube-public")
 _BINDINGS = Resource("", "v1", "pods/binding", "Binding")
 
 
+def is_served(route: Route) -> bool:
+    """Whether the resource has such a part."""
+    return (route.resource.plural, route.subresource) in (("pods", "binding"), ("namespaces", "finalize"))
+
+
 def act(writer: Writer, route: Route, request: Request, obj: Object, now: datetime) -> Response:
-    """The answer to a write of a subresource other than status.
+    """The answer to a write of a served subresource other than status.
 
     Raises:
-        ApiError: there is no such subresource, or the write is refused.
+        ApiError: the write is refused.
     """
-    match route.resource.plural, route.subresource:
-        case "pods", "binding":
-            body = bodies.read_json(request)
-            writer.put(route.rules, _bound(obj, body, now))
-            success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
-            return Response(code=201, body=success)
-        case "namespaces", "finalize":
-            return Response(code=200, body=_finalize(writer, route, bodies.read_json(request), obj))
-    raise statuses.no_such_path()
+    body = bodies.read_json(request)
+    if route.subresource == "finalize":
+        return Response(code=200, body=_finalize(writer, route, body, obj))
+    writer.put(route.rules, _bound(obj, body, now))
+    success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    return Response(code=201, body=success)
 
 
 def _bound(pod: Object, binding: Object, now: datetime) -> Object:
@@ -98,7 +100,7 @@ def delete(writer: Writer, route: Route, request: DeleteRequest, now: datetime) 
     Raises:
         ApiError: the delete is refused.
     """
-    if route.resource.plural != PODS.plural and route.resource.plural == "namespaces":
+    if route.resource == NAMESPACES:
         return _delete_namespace(writer, route, request, now)
     return writer.delete(route, request)
 

@@ -1,0 +1,207 @@
+"""Lists and watches: consistent readings, selectors, pages, bookmarks."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from jobset.kube.client import Client, Selection
+from jobset.kube.errors import ApiError, BadRequest
+from jobset.kube.resources import CONFIG_MAPS, JOBS, PODS
+from jobset.kube.transport import Request, Transport, WatchEvent
+from tests.contract.builders import a_config_map, a_pod, refusal
+
+
+async def read(transport: Transport, path: str, query: Mapping[str, str]) -> Mapping[str, Any]:
+    """The list that a query asks for."""
+    answer = await transport.send(Request(method="GET", path=path, query=query))
+    body: Mapping[str, Any] = answer.body
+    return body
+
+
+def names(body: Mapping[str, Any]) -> list[str]:
+    return [item["metadata"]["name"] for item in body["items"]]
+
+
+async def seen(transport: Transport, path: str, query: Mapping[str, str], count: int) -> list[WatchEvent]:
+    """The first events of a watch."""
+    events: list[WatchEvent] = []
+    stream = transport.watch(Request(method="GET", path=path, query={"watch": "1", **query}))
+    async with asyncio.timeout(10):
+        async for event in stream:
+            events.append(event)
+            if len(events) == count:
+                break
+    return events
+
+
+def told(events: list[WatchEvent]) -> list[tuple[str, str | None]]:
+    return [(event.type, event.object["metadata"].get("name")) for event in events]
+
+
+async def test_a_list_is_sorted_and_its_items_do_not_say_their_kind(client: Client, namespace: str) -> None:
+    for name in ("b", "a"):
+        await client.create(CONFIG_MAPS, a_config_map(namespace, name))
+
+    listed = await client.list(CONFIG_MAPS, Selection(namespace=namespace))
+
+    assert [item["metadata"]["name"] for item in listed.items] == ["a", "b"]
+    assert not any("kind" in item for item in listed.items)
+
+
+LABELS = {
+    "equality": ("colour=red", ["a"]),
+    "double equality": ("colour==red", ["a"]),
+    "inequality takes absence too": ("colour!=red", ["b", "c"]),
+    "a set": ("colour in (red, blue)", ["a", "b"]),
+    "not in a set": ("colour notin (red,blue)", ["c"]),
+    "existence": ("colour", ["a", "b"]),
+    "absence": ("!colour", ["c"]),
+    "several terms": ("colour in (red,blue),size", ["b"]),
+    "greater than": ("size>2", ["b"]),
+}
+
+
+@pytest.mark.parametrize(("selector", "found"), LABELS.values(), ids=LABELS)
+async def test_a_label_selector_selects(
+    client: Client, namespace: str, selector: str, found: list[str]
+) -> None:
+    labels = {"a": {"colour": "red"}, "b": {"colour": "blue", "size": "3"}, "c": {}}
+    for name, given in labels.items():
+        await client.create(CONFIG_MAPS, a_config_map(namespace, name, labels=given))
+
+    listed = await client.list(CONFIG_MAPS, Selection(namespace=namespace, label_selector=selector))
+
+    assert [item["metadata"]["name"] for item in listed.items] == found
+
+
+async def test_pods_are_selected_by_their_fields(client: Client, namespace: str) -> None:
+    await client.create(PODS, a_pod(namespace, "a", nodeName="n"))
+    await client.create(PODS, a_pod(namespace, "b"))
+
+    on_node = Selection(namespace=namespace, field_selector="spec.nodeName=n,status.phase!=Running")
+    listed = await client.list(PODS, on_node)
+
+    assert [item["metadata"]["name"] for item in listed.items] == ["a"]
+
+
+async def test_an_unknown_field_cannot_be_selected(client: Client) -> None:
+    pods = await refusal(client.list(PODS, Selection(field_selector="spec.colour=red")))
+    jobs = await refusal(client.list(JOBS, Selection(field_selector="spec.colour=red")))
+
+    assert isinstance(pods, BadRequest)
+    assert str(pods).endswith("field label not supported: spec.colour")
+    assert str(jobs).endswith('field label "spec.colour" not supported for Job')
+
+
+async def test_a_watch_from_a_list_misses_and_doubles_nothing(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace, "before"))
+    listed = await client.list(CONFIG_MAPS, Selection(namespace=namespace))
+    await client.create(CONFIG_MAPS, a_config_map(namespace, "after"))
+    await client.patch(CONFIG_MAPS, namespace, "before", {"data": {"k": "w"}})
+    await client.delete(CONFIG_MAPS, namespace, "after")
+
+    query = {"resourceVersion": listed.resource_version}
+    events = await seen(transport, CONFIG_MAPS.path(namespace), query, 3)
+
+    assert told(events) == [("ADDED", "after"), ("MODIFIED", "before"), ("DELETED", "after")]
+    versions = [int(event.object["metadata"]["resourceVersion"]) for event in events]
+    assert versions == sorted(versions)
+
+
+async def test_a_watch_of_a_selection_tells_who_comes_and_goes(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    listed = await client.list(CONFIG_MAPS, Selection(namespace=namespace))
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+    for colour in ("red", "blue"):
+        await client.patch(CONFIG_MAPS, namespace, "m", {"metadata": {"labels": {"colour": colour}}})
+
+    query = {"resourceVersion": listed.resource_version, "labelSelector": "colour=red"}
+    came, went = await seen(transport, CONFIG_MAPS.path(namespace), query, 2)
+
+    assert (came.type, went.type) == ("ADDED", "DELETED")
+    assert went.object["metadata"]["labels"] == {"colour": "red"}
+    assert int(went.object["metadata"]["resourceVersion"]) > int(came.object["metadata"]["resourceVersion"])
+
+
+async def test_a_watch_without_a_version_begins_with_what_exists(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    for version in ({}, {"resourceVersion": "0"}):
+        events = await seen(transport, CONFIG_MAPS.path(namespace), version, 1)
+        assert told(events) == [("ADDED", "m")]
+
+
+async def test_initial_events_end_with_a_bookmark(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+    }
+    added, bookmark = await seen(transport, CONFIG_MAPS.path(namespace), query, 2)
+
+    assert (added.type, bookmark.type) == ("ADDED", "BOOKMARK")
+    assert bookmark.object["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_a_watch_ends_after_its_time(namespace: str, transport: Transport) -> None:
+    query = {"watch": "1", "timeoutSeconds": "1", "resourceVersion": "0"}
+
+    stream = transport.watch(Request(method="GET", path=CONFIG_MAPS.path(namespace), query=query))
+
+    assert [event async for event in stream] == []
+
+
+async def test_pages_show_one_reading(client: Client, namespace: str, transport: Transport) -> None:
+    for name in ("a", "b", "c"):
+        await client.create(CONFIG_MAPS, a_config_map(namespace, name))
+    path = CONFIG_MAPS.path(namespace)
+
+    first = await read(transport, path, {"limit": "2"})
+    await client.delete(CONFIG_MAPS, namespace, "c")
+    await client.create(CONFIG_MAPS, a_config_map(namespace, "d"))
+    second = await read(transport, path, {"limit": "2", "continue": first["metadata"]["continue"]})
+
+    assert (names(first), names(second)) == (["a", "b"], ["c"])
+    assert first["metadata"]["remainingItemCount"] == 1
+    assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+    assert "continue" not in second["metadata"]
+
+
+WRONG = {
+    "a version ahead of the server": ({"resourceVersion": "999999999"}, 504, "Timeout"),
+    "a version that is no number": ({"resourceVersion": "abc"}, 400, "BadRequest"),
+    "a match without a version": ({"resourceVersionMatch": "Exact"}, 422, "Invalid"),
+    "a token that is none": ({"continue": "%%%"}, 400, "BadRequest"),
+    "a selector that is none": ({"labelSelector": "a in"}, 400, "BadRequest"),
+}
+
+
+@pytest.mark.parametrize(("query", "code", "reason"), WRONG.values(), ids=WRONG)
+async def test_a_wrong_question_is_refused(
+    transport: Transport, query: dict[str, str], code: int, reason: str
+) -> None:
+    answer = await transport.send(
+        Request(method="GET", path="/api/v1/namespaces/default/secrets", query=query)
+    )
+
+    assert (answer.code, answer.body["reason"]) == (code, reason)
+
+
+async def test_a_watch_ahead_of_the_server_is_refused(transport: Transport) -> None:
+    query = {"watch": "1", "resourceVersion": "999999999"}
+
+    with pytest.raises(ApiError) as caught:
+        await anext(aiter(transport.watch(Request(method="GET", path=CONFIG_MAPS.path(), query=query))))
+
+    assert caught.value.code == 504

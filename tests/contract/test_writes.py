@@ -1,0 +1,274 @@
+"""Creating, changing and patching objects, as every Kubernetes API does it."""
+
+import pytest
+
+from jobset.kube.client import Client, DeleteOptions
+from jobset.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
+from jobset.kube.resources import CONFIG_MAPS, JOBS, JOBSETS, LEASES, PODS
+from jobset.kube.transport import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Request, Transport
+from tests.contract.builders import a_config_map, a_job, a_pod, exists, refusal
+
+
+async def test_a_created_object_gets_an_identity_of_the_server(client: Client, namespace: str) -> None:
+    given = a_config_map(namespace, uid="mine", creationTimestamp="2001-01-01T00:00:00Z")
+
+    created = await client.create(CONFIG_MAPS, given)
+
+    metadata = created["metadata"]
+    assert metadata["uid"] != "mine"
+    assert metadata["creationTimestamp"] > "2001-01-01T00:00:00Z"
+    assert int(metadata["resourceVersion"]) > 0
+    assert created == await client.get(CONFIG_MAPS, namespace, "m")
+
+
+async def test_a_name_can_be_taken_once(client: Client, namespace: str) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    error = await refusal(client.create(CONFIG_MAPS, a_config_map(namespace)))
+
+    assert isinstance(error, AlreadyExists)
+    assert str(error) == 'configmaps "m" already exists'
+
+
+async def test_a_name_is_generated_from_a_prefix(client: Client, namespace: str) -> None:
+    body = a_config_map(namespace, name="", generateName="x" * 70)
+
+    created = await client.create(CONFIG_MAPS, body)
+
+    name = created["metadata"]["name"]
+    assert name.startswith("x" * 58)
+    assert len(name) == 63
+    assert set(name[58:]) <= set("bcdfghjklmnpqrstvwxz2456789")
+
+
+async def test_an_object_needs_a_namespace_that_exists(client: Client) -> None:
+    error = await refusal(client.create(CONFIG_MAPS, a_config_map("nowhere")))
+
+    assert isinstance(error, NotFound)
+    assert str(error) == 'namespaces "nowhere" not found'
+
+
+async def test_every_write_grows_the_resource_version(client: Client, namespace: str) -> None:
+    first = await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    second = await client.patch(CONFIG_MAPS, namespace, "m", {"data": {"k": "w"}})
+
+    versions = [int(obj["metadata"]["resourceVersion"]) for obj in (first, second)]
+    assert versions[0] < versions[1]
+
+
+async def test_a_write_that_changes_nothing_keeps_the_resource_version(
+    client: Client, namespace: str
+) -> None:
+    created = await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    put = await client.update(CONFIG_MAPS, a_config_map(namespace))
+    patched = await client.patch(CONFIG_MAPS, namespace, "m", {"data": {"k": "v"}})
+
+    assert put == patched == created
+
+
+async def test_a_write_on_a_stale_version_is_refused(client: Client, namespace: str) -> None:
+    stale = await client.create(CONFIG_MAPS, a_config_map(namespace))
+    await client.patch(CONFIG_MAPS, namespace, "m", {"data": {"k": "w"}})
+
+    put = await refusal(client.update(CONFIG_MAPS, {**stale, "data": {"k": "z"}}))
+    version = {"metadata": {"resourceVersion": stale["metadata"]["resourceVersion"]}}
+    patched = await refusal(client.patch(CONFIG_MAPS, namespace, "m", {**version, "data": {"k": "z"}}))
+
+    assert isinstance(put, Conflict)
+    assert isinstance(patched, Conflict)
+    assert (await client.get(CONFIG_MAPS, namespace, "m"))["data"] == {"k": "w"}
+
+
+async def test_a_lease_and_a_custom_resource_need_a_version_for_an_update(
+    client: Client, namespace: str
+) -> None:
+    lease = {"metadata": {"name": "l", "namespace": namespace}, "spec": {"holderIdentity": "a"}}
+    await client.create(LEASES, lease)
+
+    error = await refusal(client.update(LEASES, lease))
+
+    assert isinstance(error, Invalid)
+    assert error.status["details"]["causes"][0]["field"] == "metadata.resourceVersion"
+
+
+async def test_the_path_decides_which_object_is_meant(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    answer = await transport.send(
+        Request(method="PUT", path=CONFIG_MAPS.path(namespace, "m"), body=a_config_map(namespace, "other"))
+    )
+
+    assert answer.code == 400
+    assert answer.body["message"] == "the name of the object (other) does not match the name on the URL (m)"
+
+
+async def test_generation_counts_changes_of_the_spec_only(client: Client, namespace: str) -> None:
+    job = await client.create(JOBS, a_job(namespace))
+
+    labelled = await client.patch(JOBS, namespace, "j", {"metadata": {"labels": {"a": "b"}}})
+    reported = await client.patch(JOBS, namespace, "j", {"status": {"active": 1}}, subresource="status")
+    widened = await client.patch(JOBS, namespace, "j", {"spec": {"parallelism": 2}})
+
+    generations = [obj["metadata"]["generation"] for obj in (job, labelled, reported, widened)]
+    assert generations == [1, 1, 1, 2]
+
+
+async def test_spec_and_status_are_written_apart(client: Client, namespace: str) -> None:
+    await client.create(PODS, a_pod(namespace))
+
+    main = await client.patch(PODS, namespace, "p", {"status": {"phase": "Failed"}})
+    part = await client.patch(
+        PODS,
+        namespace,
+        "p",
+        {"spec": {"hostname": "h"}, "status": {"phase": "Running"}},
+        subresource="status",
+    )
+
+    assert main["status"]["phase"] == "Pending"
+    assert part["status"]["phase"] == "Running"
+    assert "hostname" not in part["spec"]
+
+
+PATCHES = {
+    "merge": (MERGE_PATCH, {"data": {"a": "1", "k": None}}, {"a": "1"}),
+    "strategic": (STRATEGIC_MERGE_PATCH, {"data": {"a": "1", "k": None}}, {"a": "1"}),
+    "json": (
+        JSON_PATCH,
+        [
+            {"op": "test", "path": "/data/k", "value": "v"},
+            {"op": "move", "from": "/data/k", "path": "/data/a"},
+        ],
+        {"a": "v"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("content_type", "patch", "data"), PATCHES.values(), ids=PATCHES)
+async def test_a_patch_changes_what_it_names(
+    client: Client, namespace: str, content_type: str, patch: object, data: dict[str, str]
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    patched = await client.patch(CONFIG_MAPS, namespace, "m", patch, content_type=content_type)
+
+    assert patched["data"] == data
+
+
+async def test_containers_merge_by_name_in_a_strategic_patch(client: Client, namespace: str) -> None:
+    await client.create(PODS, a_pod(namespace))
+
+    patch = {"spec": {"containers": [{"name": "c", "image": "new"}]}}
+    patched = await client.patch(PODS, namespace, "p", patch, content_type=STRATEGIC_MERGE_PATCH)
+
+    assert patched["spec"]["containers"][0]["image"] == "new"
+    assert patched["spec"]["containers"][0]["command"] == ["true"]
+
+
+async def test_a_custom_resource_takes_no_strategic_patch(client: Client, namespace: str) -> None:
+    patch = client.patch(JOBSETS, namespace, "js", {}, content_type=STRATEGIC_MERGE_PATCH)
+
+    assert (await refusal(patch)).code == 415
+
+
+async def test_a_failed_json_patch_changes_nothing(client: Client, namespace: str) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+    patch = [
+        {"op": "add", "path": "/data/a", "value": "1"},
+        {"op": "test", "path": "/data/k", "value": "other"},
+    ]
+
+    error = await refusal(client.patch(CONFIG_MAPS, namespace, "m", patch, content_type=JSON_PATCH))
+
+    assert error.code == 422
+    assert (await client.get(CONFIG_MAPS, namespace, "m"))["data"] == {"k": "v"}
+
+
+async def test_a_wrong_type_is_told_with_its_path(client: Client, namespace: str) -> None:
+    error = await refusal(client.create(PODS, a_pod(namespace, terminationGracePeriodSeconds="ten")))
+
+    assert isinstance(error, BadRequest)
+    assert str(error) == (
+        'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string into Go struct field '
+        "PodSpec.spec.terminationGracePeriodSeconds of type int64"
+    )
+
+
+async def test_unknown_fields_are_dropped_with_a_warning_or_refused(
+    namespace: str, transport: Transport
+) -> None:
+    path = PODS.path(namespace)
+    body = a_pod(namespace, colour="red")
+
+    warned = await transport.send(Request(method="POST", path=path, body=body))
+    strict = await transport.send(
+        Request(method="POST", path=path, body=body, query={"fieldValidation": "Strict"})
+    )
+
+    assert warned.code == 201
+    assert "colour" not in warned.body["spec"]
+    assert warned.warnings == ('unknown field "spec.colour"',)
+    assert strict.code == 400
+    assert strict.body["message"].endswith('strict decoding error: unknown field "spec.colour"')
+
+
+async def test_a_dry_run_stores_nothing(client: Client, namespace: str, transport: Transport) -> None:
+    request = Request(
+        method="POST",
+        path=CONFIG_MAPS.path(namespace),
+        body=a_config_map(namespace),
+        query={"dryRun": "All"},
+    )
+
+    answer = await transport.send(request)
+
+    assert answer.code == 201
+    assert not await exists(client, CONFIG_MAPS, namespace, "m")
+
+
+async def test_a_pod_is_bound_once(client: Client, namespace: str) -> None:
+    await client.create(PODS, a_pod(namespace))
+
+    await client.bind(namespace, "p", "n")
+    error = await refusal(client.bind(namespace, "p", "other"))
+
+    pod = await client.get(PODS, namespace, "p")
+    assert pod["spec"]["nodeName"] == "n"
+    assert pod["status"]["conditions"][0]["type"] == "PodScheduled"
+    assert pod["metadata"]["generation"] == 1
+    assert isinstance(error, Conflict)
+    await client.delete(PODS, namespace, "p", DeleteOptions(grace_period_seconds=0))
+
+
+async def test_both_event_apis_show_one_object(client: Client, namespace: str, transport: Transport) -> None:
+    event = {
+        "metadata": {"name": "e", "namespace": namespace},
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": namespace},
+        "message": "M",
+    }
+    await transport.send(Request(method="POST", path=f"/api/v1/namespaces/{namespace}/events", body=event))
+
+    answer = await transport.send(
+        Request(method="GET", path=f"/apis/events.k8s.io/v1/namespaces/{namespace}/events/e")
+    )
+
+    assert answer.body["note"] == "M"
+    assert answer.body["regarding"]["name"] == "p"
+    assert answer.body["apiVersion"] == "events.k8s.io/v1"
+
+
+NOTHING_THERE = {
+    "an unknown group": "/apis/none/v1/things",
+    "an unknown resource": "/api/v1/namespaces/default/things",
+    "a missing part": "/api/v1/namespaces/default/configmaps/a/b/c",
+    "an object without its namespace": "/api/v1/configmaps/a",
+}
+
+
+@pytest.mark.parametrize("path", NOTHING_THERE.values(), ids=NOTHING_THERE)
+async def test_paths_that_are_not_served_are_not_found(transport: Transport, path: str) -> None:
+    assert (await transport.send(Request(method="GET", path=path))).code == 404
