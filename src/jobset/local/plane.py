@@ -2,7 +2,7 @@
 
 import asyncio
 import random as randomness
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
@@ -15,7 +15,7 @@ from jobset.kube.resources import NODES
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import Clock, wall_clock
 from jobset.local.garbage import GarbageCollector
-from jobset.local.jobs.controller import JobController
+from jobset.local.jobs.controller import JobController, gather_seconds
 from jobset.local.namespaces import NamespaceController
 from jobset.local.recorder import CoreRecorder
 from jobset.local.scheduling.scheduler import Scheduler
@@ -26,13 +26,19 @@ Worker: TypeAlias = Coroutine[Any, Any, None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneOptions:
-    """What a plane is made of. `random` decides uids and name suffixes; `nodes` are Node objects."""
+    """What a plane is made of.
+
+    `random` decides uids and name suffixes; `nodes` are Node objects. `gather_seconds` says how long changes
+    of that many pods of a Job are gathered. `waits_for_claims`: pods wait until somebody binds their claims.
+    """
 
     clock: Clock = wall_clock
     random: randomness.Random = field(default_factory=randomness.Random)
     gates: FeatureGates = FeatureGates()
     nodes: Sequence[Object] = ()
     host: str = "localhost"
+    gather_seconds: Callable[[int], float] = gather_seconds
+    waits_for_claims: bool = False
 
 
 @dataclass(slots=True)
@@ -91,8 +97,18 @@ class Plane:
         return (
             self.controller.run(),
             PlacementController(client, clock).run(),
-            JobController(client=client, clock=clock, recorder=self.recorder("job-controller")).run(),
-            Scheduler(client=client, clock=clock, recorder=self.recorder("default-scheduler")).run(),
+            JobController(
+                client=client,
+                clock=clock,
+                recorder=self.recorder("job-controller"),
+                gather_seconds=self.options.gather_seconds,
+            ).run(),
+            Scheduler(
+                client=client,
+                clock=clock,
+                recorder=self.recorder("default-scheduler"),
+                waits_for_claims=self.options.waits_for_claims,
+            ).run(),
             GarbageCollector(client).run(),
             NamespaceController(client).run(),
         )

@@ -71,7 +71,7 @@ class ScriptedPods:
             self._pods.listen(self._changed)
             await self._pods.run()
 
-    def _changed(self, before: Object | None, after: Object | None) -> None:
+    def _changed(self, _: Object | None, after: Object | None) -> None:
         if after is None:
             return
         uid = after["metadata"]["uid"]

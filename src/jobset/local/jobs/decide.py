@@ -70,7 +70,8 @@ def _end(snapshot: JobSnapshot, tally: Tally, back_off: BackOff, ending: Ending)
         release=count.released,
         events=events,
         back_off=back_off,
-        goes_on=not is_announced or bool(count.released),
+        # Once it is concluded, its time to live begins.
+        goes_on=not is_announced or bool(count.released or events),
     )
 
 

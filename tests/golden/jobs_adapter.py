@@ -1,0 +1,140 @@
+"""Play scenarios of the Job controller with scripted pods, in virtual time."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from jobset.kube.errors import NotFound
+from jobset.kube.resources import JOBS, PODS
+from jobset.kube.transport import WatchEvent
+from jobset.local.clock import Clock, run_virtual
+from tests.golden.outcome import Outcome
+from tests.golden.timelines import Timeline
+from tests.golden.worlds import NAMESPACE, a_plane, counted_events, play_pods, seconds, until, watch
+
+INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+def check(case: Mapping[str, Any]) -> Outcome:
+    """None when the scenario ends as recorded, else the differences."""
+    return run_virtual(lambda clock: Scenario(case).play(clock))
+
+
+class Scenario:
+    """One Job, its script and what was seen of it."""
+
+    def __init__(self, case: Mapping[str, Any]) -> None:
+        self.case = case
+        self.conditions = Timeline()
+        self.pods: dict[str, list[str]] = {}
+        """Pod names by index, `-` for a NonIndexed Job, in order of creation."""
+
+    async def play(self, clock: Clock) -> Outcome:
+        case = self.case
+        async with a_plane(clock) as plane:
+            play_pods(plane, self.outcome)
+            await watch(plane, JOBS, self.see_job)
+            await watch(plane, PODS, self.see_pod)
+            await plane.client.create(JOBS, self.job())
+            start = seconds()
+            for moment, action in case["timeline"]:
+                await until(start + moment)
+                await self.act(plane.client, action)
+            await until(start + case["seconds"])
+            try:
+                status = (await plane.client.get(JOBS, NAMESPACE, case["id"])).get("status") or {}
+            except NotFound:
+                status = "gone"
+            events = await counted_events(plane.client, "Job", lambda e: f"{e['type']} {e['reason']}")
+            return self.compare(status, events, start + case["seconds"])
+
+    def job(self) -> dict[str, Any]:
+        container = {"name": "c", "image": "x", "command": ["true"]}
+        pod = {
+            "restartPolicy": self.case["restartPolicy"],
+            "terminationGracePeriodSeconds": 5,
+            "containers": [container],
+        }
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": self.case["id"], "namespace": NAMESPACE},
+            "spec": {**self.case["spec"], "template": {"spec": pod}},
+        }
+
+    async def act(self, client: Any, action: Mapping[str, Any]) -> None:
+        if "delete_pod" in action:
+            await client.delete(PODS, NAMESPACE, self.pods[str(action["delete_pod"])][-1])
+        else:
+            await client.patch(JOBS, NAMESPACE, self.case["id"], action)
+
+    def outcome(self, pod: Mapping[str, Any]) -> str:
+        index = index_of(pod)
+        script = self.case["script"]
+        listed = script.get(index, script.get("*")) or ["hang"]
+        attempt = self.pods[index].index(pod["metadata"]["name"])
+        return str(listed[min(attempt, len(listed) - 1)])
+
+    def see_job(self, event: WatchEvent) -> None:
+        if event.type == "DELETED":
+            self.conditions.see(seconds(), "gone")
+            return
+        conditions = (event.object.get("status") or {}).get("conditions") or ()
+        told = [[c["type"], c["status"], c["reason"], self.masked(c["message"])] for c in conditions]
+        self.conditions.see(seconds(), told)
+
+    def see_pod(self, event: WatchEvent) -> None:
+        names = self.pods.setdefault(index_of(event.object), [])
+        if event.type == "ADDED":
+            names.append(event.object["metadata"]["name"])
+
+    def masked(self, message: str) -> str:
+        for names in self.pods.values():
+            for name in names:
+                message = message.replace(f"{NAMESPACE}/{name}", "<pod>")
+        return message
+
+    def compare(self, status: Any, events: Counter[str], end: float) -> Outcome:
+        expect = any_pod(self.case["expect"])
+        created = {index: len(names) for index, names in self.pods.items() if names}
+        found = [
+            difference("status", mask_times(status, self), expect["status"]),
+            difference("pods created", created, expect["pods_created"]),
+            difference("events", dict(events), expect["events"]),
+            self.conditions.difference(expect["conditions_over_time"], end),
+        ]
+        return "; ".join(text for text in found if text) or None
+
+
+def index_of(pod: Mapping[str, Any]) -> str:
+    """The completion index as text, `-` without one."""
+    return str((pod["metadata"].get("annotations") or {}).get(INDEX, "-"))
+
+
+def any_pod(value: Any) -> Any:
+    """The recording with pods by one name: of several that failed together any may be told."""
+    if isinstance(value, str):
+        return re.sub(r"<ns>/<pod [^>]*>", "<pod>", value)
+    if isinstance(value, list):
+        return [any_pod(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: any_pod(item) for key, item in value.items()}
+    return value
+
+
+def mask_times(value: Any, scenario: Scenario) -> Any:
+    """A status with times and pod names masked as in the recording."""
+    if isinstance(value, Mapping):
+        return {
+            key: "<time>" if key.endswith("Time") else mask_times(item, scenario)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [mask_times(item, scenario) for item in value]
+    return scenario.masked(value) if isinstance(value, str) else value
+
+
+def difference(what: str, found: Any, wanted: Any) -> str | None:
+    """How two readings differ, in one line."""
+    return None if found == wanted else f"{what}: {found} instead of {wanted}"
