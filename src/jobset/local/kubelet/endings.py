@@ -37,7 +37,7 @@ def find_ending(snapshot: PodSnapshot) -> Ending | None:
             grace=SHORTEST_GRACE,
             reason=snapshot.eviction.reason,
             message=snapshot.eviction.message,
-            evicted=True,
+            evicted=snapshot.eviction.is_disruption,
         )
     left = deadline_left(snapshot)
     if left is not None and left <= timedelta(0):

@@ -80,10 +80,12 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eviction:
-    """The pod must go because it used more than it may."""
+    """The pod must fail although nobody deleted it and its containers did not end."""
 
     reason: str
     message: str
+    is_disruption: bool = True
+    """Not the fault of its program: condition DisruptionTarget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,10 @@ def _waiting(snapshot: PodSnapshot, facts: ContainerFacts) -> dict[str, str]:
     attempt = facts.attempt
     if attempt is None or attempt.ended is None:
         creating = "PodInitializing" if init_containers(snapshot.pod) else "ContainerCreating"
-        return {"reason": creating}
+        waiting = {"reason": creating}
+        if snapshot.blocked is not None:
+            waiting["message"] = snapshot.blocked.message
+        return waiting
     # The first failure to start is told in its own words, as long as it does not repeat.
     if attempt.never_ran and attempt.number < 2:
         return {"reason": "RunContainerError", "message": attempt.ended.message}

@@ -12,6 +12,8 @@ LATE = 3.0
 class ForgivingTime:
     """Seconds of the event loop's clock without the gaps in which this process did not run."""
 
+    gaps: int = 0
+    """How often we did not run."""
     _forgiven: float = 0.0
     _last_tick: float = -1.0
 
@@ -19,6 +21,11 @@ class ForgivingTime:
         """Seconds since some moment; stands still while we are stopped."""
         self._look()
         return asyncio.get_running_loop().time() - self._forgiven
+
+    def has_gap_since(self, gaps: int) -> bool:
+        """Whether we did not run for a while since `gaps` was read."""
+        self._look()
+        return self.gaps != gaps
 
     async def sleep(self, seconds: float) -> None:
         """Wait; time in which we did not run does not count."""
@@ -37,5 +44,6 @@ class ForgivingTime:
         late = now - self._last_tick - TICK
         if self._last_tick >= 0 and late > LATE:
             self._forgiven += late
+            self.gaps += 1
         if self._last_tick < 0 or late >= 0:
             self._last_tick = now
