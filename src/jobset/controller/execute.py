@@ -157,7 +157,7 @@ class Executor:
 
     def _tell(self, reading: Reading, events: Sequence[PlannedEvent]) -> None:
         for event in events:
-            self.recorder.event(reading.raw, event.type, event.reason, event.note)
+            self.recorder.event(reading.raw, str(event.type), event.reason, event.note)
 
 
 def _bound(patch: dict[str, Any], resource_version: str | None) -> dict[str, Any]:

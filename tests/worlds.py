@@ -1,0 +1,261 @@
+"""A world for the JobSet controller: a real API, scripted Jobs, and a controller that can be killed."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobset.api import keys
+from jobset.api.gates import FeatureGates
+from jobset.api.times import format_time
+from jobset.controller.reconcile import JobSetController
+from jobset.controller.settings import Settings
+from jobset.kube.client import Client
+from jobset.kube.errors import ApiError
+from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES
+from jobset.kube.transport import Transport
+from jobset.local.apiserver import ApiServer, LocalTransport
+from jobset.local.clock import run_virtual
+from jobset.local.garbage import GarbageCollector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """A JobSet, what becomes of its Jobs in each attempt, and what a user does meanwhile.
+
+    `script`: `<role>-<index>` to the outcomes of its attempts, the last one repeats: `succeed`, `hang`,
+    or the reason of a failure. `timeline`: second and merge patch of the JobSet, or None: it is deleted
+    and created again. `ends`: terminal state and restarts in the end; None when no JobSet is left.
+    """
+
+    spec: Mapping[str, Any]
+    ends: tuple[str, int] | None
+    script: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    timeline: Sequence[tuple[float, Mapping[str, Any] | None]] = ()
+    gates: FeatureGates = FeatureGates()
+    seconds: float = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What is left of a story. Times are left out; lists are in a fixed order."""
+
+    status: Any
+    jobs: Any
+    services: Any
+    claims: Any
+    restarts_seen: tuple[int, ...]
+
+    @property
+    def end(self) -> tuple[str, int] | None:
+        """Terminal state and restarts of the JobSet that is left."""
+        return next(((s.get("terminalState", ""), s.get("restarts", 0)) for s in self.status), None)
+
+    crashes: int = field(compare=False, default=0)
+    requests: int = field(compare=False, default=0)
+
+
+@dataclass
+class Killer:
+    """A transport whose user dies right after the requests with these numbers; the answers are lost."""
+
+    inner: Transport
+    deadly: frozenset[int]
+    lag: float = 0.0
+    sent: int = 0
+    died: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, request):
+        response = await self.inner.send(request)
+        self.sent += 1
+        if self.sent in self.deadly:
+            self.died.set()
+            await asyncio.Event().wait()
+        return response
+
+    async def watch(self, request):
+        """The same events in the same order, each so much later."""
+        late: asyncio.Queue = asyncio.Queue()
+
+        async def pump():
+            async for event in self.inner.watch(request):
+                late.put_nowait((asyncio.get_running_loop().time() + self.lag, event))
+
+        task = asyncio.create_task(pump())
+        try:
+            while True:
+                due, event = await late.get()
+                await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+                yield event
+        finally:
+            task.cancel()
+
+    async def close(self):
+        pass
+
+
+def play(story: Story, *, deadly: frozenset[int] = frozenset(), lag: float = 0.0) -> Outcome:
+    """The outcome of a story when the controller dies after those requests and reads so late."""
+
+    async def main(clock):
+        server = ApiServer(clock=clock, random=random.Random(1), gates=story.gates)
+        client = Client(LocalTransport(server))
+        killer = Killer(LocalTransport(server), deadly, lag)
+        seen: list[int] = []
+        tasks = [
+            asyncio.create_task(GarbageCollector(client).run()),
+            asyncio.create_task(script_jobs(client, clock, story.script)),
+            asyncio.create_task(note_restarts(client, seen)),
+            asyncio.create_task(keep_alive(killer, clock, story.gates)),
+            asyncio.create_task(act(client, story)),
+        ]
+        await asyncio.sleep(story.seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return await read_outcome(client, seen, killer)
+
+    return run_virtual(main)
+
+
+async def keep_alive(killer: Killer, clock, gates: FeatureGates) -> None:
+    """Run the controller; when it dies begin anew with nothing but what the API tells."""
+    while True:
+        killer.died.clear()
+        controller = JobSetController(Client(killer), clock, Settings(gates=gates))
+        task = asyncio.create_task(controller.run())
+        try:
+            await killer.died.wait()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0.1)
+
+
+async def act(client: Client, story: Story) -> None:
+    jobset = {
+        "apiVersion": keys.API_VERSION,
+        "kind": "JobSet",
+        "metadata": {"name": "js", "namespace": "default"},
+        "spec": story.spec,
+    }
+    await client.create(JOBSETS, jobset)
+    begun = asyncio.get_running_loop().time()
+    for second, patch in story.timeline:
+        await asyncio.sleep(begun + second - asyncio.get_running_loop().time())
+        if patch is None:
+            await client.delete(JOBSETS, "default", "js")
+            await client.create(JOBSETS, jobset)
+        else:
+            await client.patch(JOBSETS, "default", "js", patch)
+
+
+async def note_restarts(client: Client, seen: list[int]) -> None:
+    listed = await client.list(JOBSETS)
+    async for event in client.watch(JOBSETS, listed.resource_version):
+        if event.type in ("ADDED", "MODIFIED"):
+            seen.append(event.object.get("status", {}).get("restarts", 0))
+
+
+async def script_jobs(client: Client, clock, script: Mapping[str, Sequence[str]]) -> None:
+    """Stands for the Job controller and its pods: Jobs become ready after 0.5 s and end after 1 s more."""
+    listed = await client.list(JOBS)
+    living: dict[str, asyncio.Task] = {}
+    try:
+        async for event in client.watch(JOBS, listed.resource_version):
+            job = event.object
+            uid = job["metadata"]["uid"]
+            if event.type == "ADDED":
+                living[uid] = asyncio.create_task(live(client, clock, job, script))
+            elif event.type == "DELETED":
+                living[uid].cancel()
+    finally:
+        for task in living.values():
+            task.cancel()
+
+
+async def live(client: Client, clock, job, script: Mapping[str, Sequence[str]]) -> None:
+    name = job["metadata"]["name"]
+    labels = job["metadata"]["labels"]
+    role = f"{labels[keys.REPLICATED_JOB_NAME]}-{labels[keys.JOB_INDEX]}"
+    attempt = int(labels[keys.RESTART_ATTEMPT]) + int(labels.get(keys.JOB_RESTART_ATTEMPT, 0))
+    outcomes = script.get(role, ["succeed"])
+    outcome = outcomes[min(attempt, len(outcomes) - 1)]
+    with suppress(ApiError):
+        ready_for = 0.0
+        while True:
+            await asyncio.sleep(0.5)
+            job = await client.get(JOBS, "default", name)
+            if job["spec"].get("suspend"):
+                ready_for = 0.0
+                status = {"startTime": None, "active": 0, "ready": 0}
+                if job.get("status", {}).get("active"):
+                    await client.patch(JOBS, "default", name, {"status": status}, subresource="status")
+                continue
+            started = {"startTime": format_time(clock()), "active": 1, "ready": 1}
+            if not job.get("status", {}).get("startTime"):
+                await client.patch(JOBS, "default", name, {"status": started}, subresource="status")
+            ready_for += 0.5
+            if outcome != "hang" and ready_for > 1:
+                await client.patch(JOBS, "default", name, _end(outcome, clock), subresource="status")
+                return
+
+
+def _end(outcome: str, clock) -> dict[str, Any]:
+    now = format_time(clock())
+    if outcome == "succeed":
+        kinds, reason, message = ("SuccessCriteriaMet", "Complete"), "CompletionsReached", "done"
+        rest = {"succeeded": 1, "completionTime": now}
+    else:
+        kinds, reason, message, rest = ("FailureTarget", "Failed"), outcome, f"because of {outcome}", {}
+    conditions = [
+        {
+            "type": kind,
+            "status": "True",
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": now,
+            "lastProbeTime": now,
+        }
+        for kind in kinds
+    ]
+    return {"status": {"conditions": conditions, "active": 0, "ready": 0, **rest}}
+
+
+async def read_outcome(client: Client, seen: list[int], killer: Killer) -> Outcome:
+    jobsets = (await client.list(JOBSETS)).items
+    jobs = (await client.list(JOBS)).items
+    return Outcome(
+        status=[_timeless(jobset.get("status")) for jobset in jobsets],
+        jobs=sorted(_summary(job) for job in jobs),
+        services=[service["metadata"]["name"] for service in (await client.list(SERVICES)).items],
+        claims=[claim["metadata"]["name"] for claim in (await client.list(PERSISTENT_VOLUME_CLAIMS)).items],
+        restarts_seen=tuple(dict.fromkeys(seen)),
+        crashes=len([number for number in killer.deadly if number <= killer.sent]),
+        requests=killer.sent,
+    )
+
+
+def _timeless(status) -> Any:
+    known = dict(status or {})
+    known["conditions"] = sorted(
+        (c["type"], c["status"], c["reason"], c["message"]) for c in known.get("conditions", ())
+    )
+    return known
+
+
+def _summary(job) -> tuple[Any, ...]:
+    labels = job["metadata"]["labels"]
+    ends = [
+        c["type"] for c in job.get("status", {}).get("conditions", ()) if c["type"] in ("Complete", "Failed")
+    ]
+    return (
+        job["metadata"]["name"],
+        labels[keys.RESTART_ATTEMPT],
+        labels.get(keys.JOB_RESTART_ATTEMPT),
+        job["spec"].get("suspend"),
+        tuple(ends),
+        job["spec"].get("parallelism"),
+    )
