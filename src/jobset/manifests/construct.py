@@ -5,7 +5,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from jobset.manifests.scalars import MERGE, NULL, STR, NotJson, read_scalar
+from jobset.manifests.scalars import MERGE, NULL, SCALAR_TAGS, STR, NotJson, read_scalar
 
 MAX_DEPTH = 100
 MAX_ALIASED_NODES = 100_000
@@ -123,7 +123,7 @@ class Constructor:
 
 def _scalar(node: ScalarNode) -> Any:
     tag = STR if node.tag == "!" else node.tag
-    if not tag.startswith("tag:yaml.org,2002:") or tag.endswith(("binary", "merge", "value")):
+    if tag not in SCALAR_TAGS:
         raise _unknown_tag(node)
     try:
         return read_scalar(tag, node.value)
@@ -139,6 +139,8 @@ def _key(node: Node) -> str:
         remedy = 'put keys that contain { } or [ ] in quotes, such as "{{ name }}"'
         raise Refused(place_of(node), "a key must be a string", remedy)
     value = _scalar(node)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 

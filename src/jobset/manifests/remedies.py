@@ -27,11 +27,26 @@ _SYNTAX = (
 _ANY_SYNTAX = "correct the YAML at this place"
 
 
-def syntax_problem(file: str, error: Any) -> Problem:
-    """What the YAML parser says, with its place and advice."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+def syntax_problem(file: str, text: str, error: Any) -> Problem:
+    """What the YAML parser says about a text, with its place and advice."""
     words = [getattr(error, name, None) for name in ("problem", "reason", "context")]
     said = ", ".join(word for word in words if word) or str(error)
+    line, column = _place(text, error)
+    if _letter_at(text, line, column) == "\t":
+        said = said.replace("found character", "found character '\\t'")
     remedy = next((advice for key, advice in _SYNTAX if key in said), _ANY_SYNTAX)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 0)
     return Problem(file=file, line=line, column=column, message=f"not YAML: {said}", remedy=remedy)
+
+
+def _place(text: str, error: Any) -> tuple[int, int]:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        return mark.line + 1, mark.column + 1
+    # A reader error counts bytes, and stops just after the character that is to blame.
+    before = text.encode()[: max(getattr(error, "position", 0) - 1, 0)].decode(errors="replace")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _letter_at(text: str, line: int, column: int) -> str:
+    lines = text.split("\n")
+    return lines[line - 1][column - 1 : column] if line <= len(lines) else ""

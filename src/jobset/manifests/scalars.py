@@ -6,6 +6,8 @@ from typing import Any
 STR, NULL, BOOL, INT, FLOAT, MERGE = (
     f"tag:yaml.org,2002:{name}" for name in ("str", "null", "bool", "int", "float", "merge")
 )
+TIMESTAMP = "tag:yaml.org,2002:timestamp"
+SCALAR_TAGS = frozenset({STR, NULL, BOOL, INT, FLOAT, TIMESTAMP})
 
 _WORDS: dict[str, tuple[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), (NULL, None)),

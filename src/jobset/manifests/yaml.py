@@ -49,7 +49,7 @@ def load_text(text: str, file: str) -> Documents:
     except Refused as refused:
         return Documents(tuple(documents), (_refusal(source, refused),))
     except yaml.YAMLError as error:
-        return Documents(tuple(documents), (remedies.syntax_problem(file, error),))
+        return Documents(tuple(documents), (remedies.syntax_problem(file, text, error),))
     if not documents:
         remedy = "write at least one object with apiVersion, kind and metadata"
         return Documents((), (Problem(file=file, line=1, message="there is nothing in it", remedy=remedy),))
@@ -61,6 +61,7 @@ def _read(source: Source) -> Iterator[Document]:
         try:
             value = json.loads(source.text, object_pairs_hook=_unique, parse_constant=_no_constant)
             refuse_deep_value(value)
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except (ValueError, RecursionError):
             if source.file.endswith(".json"):
                 _explain_json(source)
@@ -106,7 +107,7 @@ def _item_node(document: Document, index: int) -> Node | None:
     return root
 
 
-class _Composer(CParser):  # type: ignore[misc]
+class _Composer(CParser):
     """libyaml's composer with our own meaning of plain words."""
 
     def descend_resolver(self, parent: Any, index: Any) -> None:
