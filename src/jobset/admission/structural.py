@@ -7,11 +7,21 @@ the same. A schema is JSON as in a CustomResourceDefinition, or a component sche
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobset.admission.schema_check import field_schema, list_duplicates, validate
+from jobset.admission.schema_check import field_schema, json_type, list_duplicates, validate
 from jobset.admission.schemas import Schema, resolve
-from jobset.admission.unknown_fields import UnknownField, unknown_fields
+from jobset.admission.unknown_fields import UnknownField, nearest, unknown_fields
 
-__all__ = ["UnknownField", "default", "list_duplicates", "normalise", "prune", "unknown_fields", "validate"]
+__all__ = [
+    "UnknownField",
+    "default",
+    "json_type",
+    "list_duplicates",
+    "nearest",
+    "normalise",
+    "prune",
+    "unknown_fields",
+    "validate",
+]
 
 
 def normalise(obj: Mapping[str, Any], schema: Schema) -> Mapping[str, Any]:

@@ -1,0 +1,191 @@
+"""What is wrong with a JobSet: what admission refuses, and what would fail later."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from jobset.admission import schemas, structural
+from jobset.admission.claim_validation import ExistingClaim
+from jobset.admission.field_errors import ErrorType, FieldError
+from jobset.admission.jobset import admit_create
+from jobset.admission.jobset_schema import jobset_schema
+from jobset.api.gates import FeatureGates
+from jobset.api.jobset import JobSet, ReplicatedJob, read_jobset
+from jobset.api.names import job_name
+from jobset.core.child_job import build_recipe, lay_out
+from jobset.core.patterns import matches
+from jobset.kube.errors import ApiError
+from jobset.local.decoding import decode
+from jobset.local.kinds import meta
+from jobset.local.kinds.registry import KINDS
+from jobset.manifests.advice import meaning, remedy_for, shown, too_long_by
+from jobset.manifests.documents import Document
+from jobset.manifests.problems import Problem, Severity
+from jobset.manifests.unknown import check_unknown
+
+_NAME_MAX = 63
+_SUFFIX = "xxxxx"
+_UID = "00000000-0000-4000-8000-000000000000"
+
+
+def check_jobset(
+    document: Document, namespace: str, gates: FeatureGates, claims: Mapping[str, ExistingClaim]
+) -> Iterator[Problem]:
+    """Every problem of one JobSet; `claims` are the claims beside it by name."""
+    raw: dict[str, Any] = dict(document.value)
+    metadata = raw.get("metadata", {})
+    yield from check_unknown(document, raw, jobset_schema())
+    component = schemas.component(schemas.OBJECT_META)
+    if wrong := structural.validate(metadata, component, "metadata"):
+        yield from (problem_of(document, error) for error in wrong)
+        return
+    yield from check_unknown(document, metadata, component, "metadata")
+    raw["metadata"] = {"namespace": namespace, **metadata}
+    for error in meta.validate_meta_create(raw["metadata"], True, custom=True):
+        yield problem_of(document, error)
+    result = admit_create(raw, gates, claims, _SUFFIX)
+    jobset = _read(result.object) if result.is_allowed or result.webhook else None
+    for error in result.errors:
+        if "some validation rules were not checked" not in error.detail:
+            yield _admission_problem(document, error, jobset)
+    if jobset is not None:
+        yield from _check_roles(document, jobset)
+
+
+def _read(obj: Mapping[str, Any]) -> JobSet | None:
+    metadata = obj.get("metadata", {})
+    name = metadata.get("name") or f"{metadata.get('generateName', '')}{_SUFFIX}"
+    try:
+        return read_jobset({**obj, "metadata": {**metadata, "name": name, "uid": _UID}})
+    except msgspec.ValidationError:  # pragma: no cover - the schema has seen all types
+        return None
+
+
+def _check_roles(document: Document, jobset: JobSet) -> Iterator[Problem]:
+    if not jobset.replicated_jobs:
+        yield document.problem(
+            "there are no replicated jobs, so nothing would run",
+            "add a replicated job",
+            "spec.replicatedJobs",
+            severity=Severity.WARNING,
+        )
+    layout = lay_out(jobset.replicated_jobs)
+    for index, role in enumerate(jobset.replicated_jobs):
+        path = f"spec.replicatedJobs[{index}]"
+        yield from _check_own_dependency(document, path, role)
+        if role.replicas > 0:
+            name = job_name(jobset.name, role.name, role.replicas - 1)
+            recipe = build_recipe(jobset, role, layout, restart_job=False)
+            yield from _check_job(document, path, recipe.build(name, role.replicas - 1))
+    yield from _check_patterns(document, jobset)
+
+
+def _check_own_dependency(document: Document, path: str, role: ReplicatedJob) -> Iterator[Problem]:
+    for place, need in enumerate(role.depends_on or ()):
+        if need.name == role.name:
+            yield document.problem(
+                f"replicated job {role.name} waits for itself and would never start",
+                "name an earlier replicated job",
+                f"{path}.dependsOn[{place}].name",
+                value=need.name,
+            )
+
+
+def _check_patterns(document: Document, jobset: JobSet) -> Iterator[Problem]:
+    policy = jobset.spec.failure_policy
+    for index, rule in enumerate((policy and policy.rules) or ()):
+        for place, pattern in enumerate(rule.on_job_failure_message_patterns or ()):
+            if not _is_valid(pattern):
+                yield document.problem(
+                    "this is no regular expression in RE2 syntax, so it never matches",
+                    "correct the pattern; RE2 has no lookahead and no backreferences",
+                    f"spec.failurePolicy.rules[{index}].onJobFailureMessagePatterns[{place}]",
+                    value=pattern,
+                    severity=Severity.WARNING,
+                )
+
+
+def _is_valid(pattern: str) -> bool:
+    # A valid pattern with nothing required in front matches everything.
+    return matches(f"(?:{pattern})|", "")
+
+
+def _check_job(document: Document, path: str, body: Mapping[str, Any]) -> Iterator[Problem]:
+    """What the API server would refuse about a child Job."""
+    rules = KINDS["batch/v1", "Job"]
+    template = f"{path}.template"
+    try:
+        decoded = decode(body, rules, "Ignore").object
+    except ApiError as refusal:
+        yield document.problem(str(refusal), "write a value of the right type", template)
+        return
+    filled = {**decoded["metadata"], "uid": _UID}
+    obj = rules.prepare_create(rules.default({**decoded, "metadata": filled}))
+    for error in [*meta.validate_meta_create(obj["metadata"], True), *rules.validate_create(obj)]:
+        # The generated name is admission's affair, and told there in the terms of its parts.
+        if error.field != "metadata.name" and not _is_about_our_labels(error):
+            yield problem_of(document, error, f"{template}.{error.field}")
+
+
+def _is_about_our_labels(error: FieldError) -> bool:
+    """Whether only labels that JobSet adds can be wrong: names that admission has refused already."""
+    return error.field.endswith("labels") and "must be no more than" in error.detail
+
+
+def _admission_problem(document: Document, error: FieldError, jobset: JobSet | None) -> Problem:
+    remedy = None
+    if jobset is not None and "names generated for this JobSet will exceed" in error.detail:
+        remedy = _shorten(error, jobset)
+    elif jobset is not None and "cannot depend on replicatedJob" in error.detail:
+        remedy = _undo_cycle(error, jobset)
+    return problem_of(document, error, remedy=remedy)
+
+
+def _shorten(error: FieldError, jobset: JobSet) -> str | None:
+    index = int(error.field.partition("[")[2].partition("]")[0])
+    role = jobset.replicated_jobs[index]
+    longest = len(job_name(jobset.name, role.name, role.replicas - 1))
+    if "pod names" in error.detail:
+        longest += len(f"-{(role.completions or 1) - 1}-abcde")
+    where = "metadata.name" if jobset.metadata.name else "metadata.generateName"
+    parts = {where: jobset.name, f"spec.replicatedJobs[{index}].name": role.name}
+    return too_long_by(parts, longest - _NAME_MAX)
+
+
+def _undo_cycle(error: FieldError, jobset: JobSet) -> str | None:
+    """Advice for two replicated jobs that wait for each other, and for misspelled names."""
+    needs = {job.name: [need.name for need in job.depends_on or ()] for job in jobset.replicated_jobs}
+    role, target = error.detail.removeprefix("replicatedJob: ").split(" cannot depend on replicatedJob: ")
+    if target not in needs:
+        near = structural.nearest(target, [name for name in needs if name != role])
+        return f"did you mean {near[0]}?" if near else None
+    if role in _reachable(target, needs):
+        return f"{role} and {target} wait for each other: remove one of the dependencies"
+    return f"move {target} before {role}"
+
+
+def _reachable(start: str, needs: Mapping[str, list[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for name in needs.get(waiting.pop(), ()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def problem_of(
+    document: Document, error: FieldError, path: str | None = None, remedy: str | None = None
+) -> Problem:
+    """The problem that a field error stands for."""
+    at = error.blamed if path is None else path
+    is_type = error.type is ErrorType.TYPE_INVALID
+    return document.problem(
+        meaning(error),
+        remedy or remedy_for(error),
+        at,
+        value=None if is_type else shown(error.value),
+        of_key=error.type is ErrorType.REQUIRED,
+    )
