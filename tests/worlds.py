@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from jobset.controller.settings import Settings
 from jobset.kube.client import Client
 from jobset.kube.errors import ApiError
 from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES
-from jobset.kube.transport import Transport
+from jobset.kube.transport import Response, Transport
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import run_virtual
 from jobset.local.garbage import GarbageCollector
@@ -25,7 +26,8 @@ from jobset.local.garbage import GarbageCollector
 class Story:
     """A JobSet, what becomes of its Jobs in each attempt, and what a user does meanwhile.
 
-    `script`: `<role>-<index>` to the outcomes of its attempts, the last one repeats: `succeed`, `hang`,
+    `script`: `<role>-<index>` to the outcomes of its Jobs as they are made one after the other (not by the
+    attempt they say they are: a forgotten failure must show), the last one repeats: `succeed`, `hang`,
     or the reason of a failure. `timeline`: second and merge patch of the JobSet, or None: it is deleted
     and created again. `ends`: terminal state and restarts in the end; None when no JobSet is left.
     """
@@ -59,18 +61,24 @@ class Outcome:
 
 @dataclass
 class Killer:
-    """A transport whose user dies right after the requests with these numbers; the answers are lost."""
+    """A transport whose user dies right after the requests with these numbers; the answers are lost.
+
+    Requests with a number in `refused` are answered 500 and do nothing.
+    """
 
     inner: Transport
     deadly: frozenset[int]
+    refused: frozenset[int] = frozenset()
     lag: float = 0.0
     sent: int = 0
     died: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, request):
-        response = await self.inner.send(request)
         self.sent += 1
-        if self.sent in self.deadly:
+        if self.sent in self.refused:
+            return Response(code=500, body={"kind": "Status", "code": 500, "message": "not today"})
+        number, response = self.sent, await self.inner.send(request)
+        if number in self.deadly:
             self.died.set()
             await asyncio.Event().wait()
         return response
@@ -96,13 +104,19 @@ class Killer:
         pass
 
 
-def play(story: Story, *, deadly: frozenset[int] = frozenset(), lag: float = 0.0) -> Outcome:
-    """The outcome of a story when the controller dies after those requests and reads so late."""
+def play(
+    story: Story,
+    *,
+    deadly: frozenset[int] = frozenset(),
+    refused: frozenset[int] = frozenset(),
+    lag: float = 0.0,
+) -> Outcome:
+    """The outcome when the controller dies after some requests, is refused some, and reads late."""
 
     async def main(clock):
         server = ApiServer(clock=clock, random=random.Random(1), gates=story.gates)
         client = Client(LocalTransport(server))
-        killer = Killer(LocalTransport(server), deadly, lag)
+        killer = Killer(LocalTransport(server), deadly, refused, lag)
         seen: list[int] = []
         tasks = [
             asyncio.create_task(GarbageCollector(client).run()),
@@ -163,12 +177,16 @@ async def script_jobs(client: Client, clock, script: Mapping[str, Sequence[str]]
     """Stands for the Job controller and its pods: Jobs become ready after 0.5 s and end after 1 s more."""
     listed = await client.list(JOBS)
     living: dict[str, asyncio.Task] = {}
+    made: Counter[str] = Counter()
     try:
         async for event in client.watch(JOBS, listed.resource_version):
             job = event.object
             uid = job["metadata"]["uid"]
             if event.type == "ADDED":
-                living[uid] = asyncio.create_task(live(client, clock, job, script))
+                outcomes = script.get(role_of(job), ["succeed"])
+                outcome = outcomes[min(made[role_of(job)], len(outcomes) - 1)]
+                made[role_of(job)] += 1
+                living[uid] = asyncio.create_task(live(client, clock, job, outcome))
             elif event.type == "DELETED":
                 living[uid].cancel()
     finally:
@@ -176,13 +194,13 @@ async def script_jobs(client: Client, clock, script: Mapping[str, Sequence[str]]
             task.cancel()
 
 
-async def live(client: Client, clock, job, script: Mapping[str, Sequence[str]]) -> None:
-    name = job["metadata"]["name"]
+def role_of(job) -> str:
     labels = job["metadata"]["labels"]
-    role = f"{labels[keys.REPLICATED_JOB_NAME]}-{labels[keys.JOB_INDEX]}"
-    attempt = int(labels[keys.RESTART_ATTEMPT]) + int(labels.get(keys.JOB_RESTART_ATTEMPT, 0))
-    outcomes = script.get(role, ["succeed"])
-    outcome = outcomes[min(attempt, len(outcomes) - 1)]
+    return f"{labels[keys.REPLICATED_JOB_NAME]}-{labels[keys.JOB_INDEX]}"
+
+
+async def live(client: Client, clock, job, outcome: str) -> None:
+    name = job["metadata"]["name"]
     with suppress(ApiError):
         ready_for = 0.0
         while True:

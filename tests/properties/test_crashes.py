@@ -142,8 +142,8 @@ STORIES = {
     "failed, deleted, created again under the same name": Story(
         ends=("Completed", 0),
         spec={"replicatedJobs": roles(a=2)},
-        script={"a-0": ["succeed"], "a-1": ["succeed"]},
-        timeline=[(1.2, None)],
+        script={"a-0": ["hang", "succeed"], "a-1": ["BackoffLimitExceeded", "succeed"]},
+        timeline=[(10, None)],
         seconds=40,
     ),
     "claims": Story(
@@ -183,13 +183,27 @@ def test_a_calm_run_counts_each_restart_once_and_never_backwards(name):
 @given(
     name=st.sampled_from(sorted(STORIES)),
     deadly=st.frozensets(st.integers(1, 60), max_size=4),
+    refused=st.frozensets(st.integers(1, 60), max_size=3),
     lag=st.sampled_from([0.0, 0.0, 0.3, 1.1]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_crash_after_any_request_and_late_reads_change_nothing_in_the_end(name, deadly, lag):
-    shaken = play(STORIES[name], deadly=deadly, lag=lag)
+def test_crashes_refused_requests_and_late_reads_change_nothing_in_the_end(name, deadly, refused, lag):
+    shaken = play(STORIES[name], deadly=deadly, refused=refused, lag=lag)
 
     assert shaken == calm(name)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_refused_request_is_tried_again(name):
+    requests = calm(name).requests
+
+    differing = [
+        number
+        for number in range(1, requests + 1)
+        if play(STORIES[name], refused=frozenset({number})) != calm(name)
+    ]
+
+    assert differing == []
 
 
 @pytest.mark.slow
