@@ -139,7 +139,7 @@ def test_a_restart_is_told_with_its_cause():
     assert (restart.kind, restart.number, restart.action) == ("JobSet", 1, "RestartJobSet")
     assert restart.cause is not None
     assert restart.cause.pods[0].containers[0].exit_code == 7
-    assert "restart 1" in [change.text for change in notebook.changes]
+    assert any(change.text.startswith("restart 1: applying") for change in notebook.changes)
 
 
 def test_a_timeout_stops_the_pods_and_tells_what_was_waited_for():

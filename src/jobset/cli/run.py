@@ -1,8 +1,11 @@
 """`jobset run`: the options; the work is in `running`, which is imported once the starter is forked."""
 
+from typing import Any
+
 import click
 
 from jobset.cli.durations import duration
+from jobset.cli.gates import feature_gates
 
 _EPILOG = """\b
 Examples:
@@ -32,14 +35,18 @@ def _image_commands(
         except ValueError as error:
             raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
         if not name or not words:
-            raise click.BadParameter(f"{value!r} is not NAME=COMMAND, such as 'tool:1=tool --serve'", ctx, param)
+            raise click.BadParameter(
+                f"{value!r} is not NAME=COMMAND, such as 'tool:1=tool --serve'", ctx, param
+            )
         commands[name] = words
     return commands
 
 
 @click.command(epilog=_EPILOG, short_help="Run JobSets to their end.", no_args_is_help=True)
 @click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|- ...")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@click.option(
+    "-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none."
+)
 @click.option("--timeout", callback=duration, metavar="DURATION", help="Stop after so long: 90s, 5m, 1h30m.")
 @click.option(
     "--logs",
@@ -57,7 +64,13 @@ def _image_commands(
     help="Form of the report. With json it is all that goes to stdout.",
 )
 @click.option("--keep", is_flag=True, help="Keep the directory of the run with its volumes.")
-@click.option("--env", "environment", multiple=True, metavar="NAME", help="Pass an environment variable on to containers.")
+@click.option(
+    "--env",
+    "environment",
+    multiple=True,
+    metavar="NAME",
+    help="Pass an environment variable on to containers.",
+)
 @click.option(
     "--image",
     "images",
@@ -68,11 +81,12 @@ def _image_commands(
 )
 @click.option(
     "--names",
-    type=click.Choice(["auto", "namespaces", "nss-wrapper", "replace", "hosts-file", "none"]),
+    type=click.Choice(["auto", "namespaces", "nss-wrapper", "substitution", "hosts-file"]),
     default="auto",
     show_default=True,
     help="How programs find pods by name.",
 )
+@click.option("--no-namespaces", is_flag=True, help="Do without user, mount and process namespaces.")
 @click.option(
     "--wait-scale",
     type=click.FloatRange(0, 1, min_open=True),
@@ -80,15 +94,37 @@ def _image_commands(
     metavar="FACTOR",
     help="Shorten back-off waits, for experiments: 0.1 makes 10 s to 1 s.",
 )
-@click.option("--feature-gates", default="", metavar="GATE=true,...", help="Switch gates of JobSet on or off.")
-@click.option("--gpus", type=click.Choice(["shared", "strict"]), default="shared", show_default=True, help="With strict, pods that ask for no GPU see none.")
-@click.option("--state-dir", type=click.Path(file_okay=False), metavar="DIR", help="Where runs keep state and logs.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="When to use colors.")
-def run(files: tuple[str, ...], **options: object) -> int:
+@click.option(
+    "--feature-gates",
+    "gates",
+    default="",
+    metavar="GATE=true,...",
+    callback=feature_gates,
+    help="Gates of JobSet to switch on: InPlaceRestart, RestartJob, ElasticJobSet.",
+)
+@click.option(
+    "--gpus",
+    type=click.Choice(["shared", "strict"]),
+    default="shared",
+    show_default=True,
+    help="With strict, pods that ask for no GPU see none.",
+)
+@click.option(
+    "--state-dir", type=click.Path(file_okay=False), metavar="DIR", help="Where runs keep state and logs."
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="When to use colors.",
+)
+def run(files: tuple[str, ...], no_namespaces: bool, **options: Any) -> int:
     """Run JobSets on this machine, to their end.
 
-    FILES are YAML or JSON manifests with one or more documents: JobSets and the ConfigMaps, Secrets, Services and
-    PersistentVolumeClaims that they use. A directory stands for the manifests in it, - for standard input.
+    FILES are YAML or JSON manifests with one or more documents: JobSets, and the ConfigMaps, Secrets,
+    Services and PersistentVolumeClaims that they use. A directory stands for the manifests in it, - for
+    standard input.
 
     Containers run as processes of this machine: no image is pulled, so each needs a command. Pods find each
     other by the names that they would have in a cluster.
@@ -98,7 +134,7 @@ def run(files: tuple[str, ...], **options: object) -> int:
     # The starter must be split off before threads, an event loop or big modules exist.
     from jobset.local.processes.fork import fork_starter
 
-    starter = fork_starter()
+    starter = fork_starter(use_namespaces=not no_namespaces)
     from jobset.cli.running import RunSettings, execute
 
-    return execute(starter, RunSettings(files=files, **options))  # type: ignore[arg-type]
+    return execute(starter, RunSettings(files=files, **options))

@@ -18,6 +18,7 @@ from jobset.local.runs.report import (
 )
 
 _STATE_COLORS = {"Completed": "green", "Failed": "red"}
+_OUTCOMES = {Outcome.TIMED_OUT: "Timed out"}
 _MOST_LINES = 10
 _MOST_WAITS = 20
 
@@ -129,7 +130,7 @@ def render_waiting(wait: Waiting) -> str:
 def _end(report: Report, style: Style) -> Iterator[str]:
     took = render_between(report.started_at, report.finished_at)
     color = {Outcome.COMPLETED: "green", Outcome.FAILED: "red"}.get(report.outcome, "yellow")
-    outcome = style.paint(str(report.outcome), color, "bold")
+    outcome = style.paint(_OUTCOMES.get(report.outcome, str(report.outcome)), color, "bold")
     yield f"{outcome} after {took}: {report.message} (exit code {report.exit_code})"
     if report.logs:
         yield f"Logs: {report.logs}"

@@ -50,12 +50,15 @@ def jobset_changes(before: JobSetView | None, after: JobSetView | None) -> Itera
     if before is None:
         yield "created", Level.INFO
     old = before.jobset.status if before else None
-    restarts = after.jobset.status.restarts
-    if old is not None and restarts > old.restarts:
-        yield f"restart {restarts}", Level.WARNING
-    for condition in after.jobset.status.conditions or ():
+    status = after.jobset.status
+    has_restarted = old is not None and status.restarts > old.restarts
+    if has_restarted:
+        reason = status.condition(ConditionType.RESTARTING)
+        yield f"restart {status.restarts}" + (f": {reason.message}" if reason else ""), Level.WARNING
+    for condition in status.conditions or ():
         known = old.condition(condition.type) if old else None
-        if condition.is_true and _is_news(known, condition):
+        is_told = condition.type == ConditionType.RESTARTING and has_restarted
+        if condition.is_true and not is_told and _is_news(known, condition):
             yield f"{condition.type}: {condition.message}", _LEVELS.get(condition.type, Level.INFO)
 
 

@@ -1,0 +1,127 @@
+"""The control plane with a kubelet of this machine beside it: what a run runs on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from jobset.api.gates import FeatureGates
+from jobset.kube.client import Client
+from jobset.local.kubelet.claims import ClaimController
+from jobset.local.kubelet.devices import Devices
+from jobset.local.kubelet.kubelet import Kubelet
+from jobset.local.kubelet.logs import LogSource
+from jobset.local.kubelet.ports import LogListener, OneAddress, Tell
+from jobset.local.kubelet.services import NodeSettings
+from jobset.local.machine_node import MachineFacts, build_node, read_machine
+from jobset.local.names.addresses import take_block
+from jobset.local.names.ways import Way, WayName, choose_way, read_environment
+from jobset.local.plane import Plane, PlaneOptions
+from jobset.local.processes.client import ProcessStarter
+from jobset.local.processes.fork import StarterHandle
+from jobset.local.runs.directory import RunDirectory
+from jobset.local.runs.records import ContainerRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineOptions:
+    """What can be chosen about the machine."""
+
+    gates: FeatureGates = FeatureGates()
+    names: WayName | None = None
+    """The way with names; None: the best one."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the caller."""
+    pass_environment: tuple[str, ...] = ()
+    """Variables that containers get besides the usual ones."""
+    wait_scale: float = 1.0
+    strict_gpus: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a run needs of the machine while it is open."""
+
+    client: Client
+    facts: MachineFacts
+    way: Way
+    directory: RunDirectory
+
+    def log_file(self, run: ContainerRun) -> str:
+        """The file that keeps the log of a container run."""
+        return log_path(self.directory, run)
+
+
+def log_path(directory: RunDirectory, run: ContainerRun) -> str:
+    """Where the log of one run of a container is."""
+    source = LogSource(
+        namespace=run.namespace,
+        pod=run.pod,
+        pod_uid=run.uid,
+        container=run.container,
+        attempt=run.attempt,
+    )
+    return source.path(directory.logs)
+
+
+@asynccontextmanager
+async def open_machine(
+    handle: StarterHandle,
+    directory: RunDirectory,
+    options: MachineOptions,
+    listeners: Sequence[LogListener],
+    tell: Tell,
+) -> AsyncIterator[Machine]:
+    """The machine at work. Leaving it kills what still runs, and nothing of it is left behind.
+
+    Raises:
+        WayRefused: the way with names that was asked for is not possible here.
+    """
+    starter = ProcessStarter(handle)
+    try:
+        starter.remove_afterwards(directory.temporary)
+        addresses = take_block()
+        environment = read_environment(has_addresses=addresses is not None)
+        way = choose_way(starter.abilities, options.names, environment)
+        facts = read_machine()
+        plane = Plane(_plane_options(facts, options))
+        kubelet = Kubelet(
+            client=plane.client,
+            starter=starter,
+            settings=_settings(facts, options),
+            paths=directory.paths,
+            addresses=addresses or OneAddress(),
+            recorder=plane.recorder("kubelet"),
+            devices=Devices(count=facts.gpus, strict=options.strict_gpus),
+            log_listeners=listeners,
+            tell=tell,
+        )
+        async with plane:
+            plane.run_beside(ClaimController(client=plane.client, paths=directory.paths).run())
+            running = plane.run_beside(kubelet.run())
+            try:
+                yield Machine(client=plane.client, facts=facts, way=way, directory=directory)
+            finally:
+                # Before the API goes: the last processes end while somebody still looks after them.
+                running.cancel()
+                await asyncio.wait([running])
+    finally:
+        await starter.close()
+        if addresses is not None:
+            addresses.close()
+
+
+def _plane_options(facts: MachineFacts, options: MachineOptions) -> PlaneOptions:
+    return PlaneOptions(
+        gates=options.gates, nodes=(build_node(facts),), host=facts.name, waits_for_claims=True
+    )
+
+
+def _settings(facts: MachineFacts, options: MachineOptions) -> NodeSettings:
+    return NodeSettings(
+        node_name=facts.name,
+        caller_environment=options.environment,
+        pass_environment=options.pass_environment,
+        allocatable=build_node(facts)["status"]["allocatable"],
+        wait_scale=options.wait_scale,
+    )
