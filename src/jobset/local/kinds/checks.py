@@ -1,10 +1,9 @@
 """Small checks of one field that many kinds share, in an API server's words."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jobset.admission.field_errors import ErrorType, FieldError, invalid, required
-from jobset.admission.field_errors import not_supported as _not_supported
+from jobset.admission.field_errors import ErrorType, FieldError, invalid, not_supported, required
 from jobset.api.quantity import Quantity, parse_quantity
 from jobset.local.kinds import formats
 
@@ -12,37 +11,21 @@ Problems = Iterator[FieldError]
 """What a check finds, in the order in which it is told."""
 
 
-def too_long(path: str, limit: int) -> FieldError:
-    """A text or map that is larger than `limit` bytes."""
-    return FieldError(type=ErrorType.TOO_LONG, field=path, detail=f"may not be more than {limit} bytes")
-
-
-def too_many(path: str, count: int, limit: int) -> FieldError:
-    """A list that is longer than `limit`."""
-    noun = "item" if limit == 1 else "items"
-    return FieldError(
-        type=ErrorType.TOO_MANY, field=path, value=count, detail=f"must have at most {limit} {noun}"
-    )
-
-
 def not_found(path: str, value: Any) -> FieldError:
     """A reference to something that is not there."""
     return FieldError(type=ErrorType.NOT_FOUND, field=path, value=value)
 
 
-def unsupported(path: str, value: Any, listed: Sequence[str]) -> FieldError:
-    """A value outside a fixed set that is told in the given order rather than sorted."""
-    choices = ", ".join(f'"{choice}"' for choice in listed)
-    return FieldError(
-        type=ErrorType.NOT_SUPPORTED, field=path, value=value, detail=f"supported values: {choices}"
-    )
+def one_of(path: str, value: Any, choices: Sequence[str]) -> Problems:
+    """The value is one of a fixed set, told in the order given."""
+    if value not in choices:
+        yield not_supported(path, value, choices)
 
 
-def one_of(path: str, value: Any, choices: Iterable[str]) -> Problems:
-    """The value is one of a fixed set."""
-    known = tuple(choices)
-    if value not in known:
-        yield _not_supported(path, value, known)
+def qualified_name(path: str, value: str) -> Problems:
+    """A label key or another name with an optional DNS prefix."""
+    for problem in formats.qualified_name(value):
+        yield invalid(path, value, problem)
 
 
 def immutable(path: str, new: Any, old: Any) -> Problems:

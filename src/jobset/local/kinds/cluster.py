@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobset.admission.field_errors import FieldError, duplicate, forbidden, invalid, required
+from jobset.admission.field_errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from jobset.local.kinds import formats
-from jobset.local.kinds.checks import Problems, ip_address, quantity, quantity_of, unsupported
+from jobset.local.kinds.checks import Problems, ip_address, quantity, quantity_of
 from jobset.local.kinds.pods.priority import SYSTEM_PRIORITIES
 from jobset.local.kinds.resource_lists import canonical_list
 from jobset.local.kinds.sharing import changed, filled, keep_status
@@ -130,7 +130,7 @@ def _taints(taints: Any, path: str) -> Problems:
         if not effect:
             yield required(f"{here}.effect")
         elif effect not in _TAINT_EFFECTS:
-            yield unsupported(f"{here}.effect", effect, _TAINT_EFFECTS)
+            yield not_supported(f"{here}.effect", effect, _TAINT_EFFECTS)
         if (key, effect) in seen:
             yield duplicate(here, taint)
         seen.add((key, effect))
@@ -169,7 +169,7 @@ def _priority_class(priority_class: Struct) -> Problems:
             f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}",
         )
     if priority_class.get("preemptionPolicy") not in ("PreemptLowerPriority", "Never"):
-        yield unsupported(
+        yield not_supported(
             "preemptionPolicy",
             priority_class.get("preemptionPolicy"),
             ("PreemptLowerPriority", "Never"),

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jobset.admission.field_errors import FieldError, forbidden, invalid, required
-from jobset.local.kinds.checks import Problems, config_map_key, immutable, too_long
+from jobset.admission.field_errors import FieldError, forbidden, invalid, required, too_long
+from jobset.local.kinds.checks import Problems, config_map_key, immutable
 from jobset.local.kinds.sharing import filled, without
 
 Struct = Mapping[str, Any]

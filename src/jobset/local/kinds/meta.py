@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jobset.admission.field_errors import FieldError, forbidden, invalid, required
+from jobset.admission.field_errors import FieldError, forbidden, invalid, required, too_long
 from jobset.local.kinds import formats
-from jobset.local.kinds.checks import immutable, too_long
+from jobset.local.kinds.checks import immutable
 
 ANNOTATIONS_SIZE = 256 * 1024
 STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})

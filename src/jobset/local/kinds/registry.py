@@ -7,8 +7,12 @@ from jobset.kube import resources as r
 from jobset.kube.resources import Resource
 from jobset.local.kinds import cluster, config, events, formats, meta, services, storage
 from jobset.local.kinds.jobs import defaults as jobs
+from jobset.local.kinds.jobs.updates import validate_job_status_update, validate_job_update
+from jobset.local.kinds.jobs.validation import validate_job
 from jobset.local.kinds.pods import defaults as pods
 from jobset.local.kinds.pods import prepare as pod_writes
+from jobset.local.kinds.pods.updates import validate_pod_status_update, validate_pod_update
+from jobset.local.kinds.pods.validation import validate_pod
 from jobset.local.kinds.rules import KindRules, as_new
 from jobset.local.kinds.sharing import keep_all_but_status, keep_status
 
@@ -23,6 +27,9 @@ _PODS = KindRules(
     prepare_create=pod_writes.prepare_pod_create,
     prepare_update=pod_writes.prepare_pod_update,
     prepare_status_update=pod_writes.prepare_pod_status_update,
+    validate_create=validate_pod,
+    validate_update=validate_pod_update,
+    validate_status_update=validate_pod_status_update,
     grace_seconds=pod_writes.grace_seconds,
 )
 _JOBS = KindRules(
@@ -34,6 +41,9 @@ _JOBS = KindRules(
     prepare_create=jobs.prepare_job_create,
     prepare_update=jobs.prepare_job_update,
     prepare_status_update=jobs.prepare_job_status_update,
+    validate_create=validate_job,
+    validate_update=validate_job_update,
+    validate_status_update=validate_job_status_update,
 )
 _CONFIG_MAPS = KindRules(
     resource=r.CONFIG_MAPS,

@@ -1,0 +1,134 @@
+"""What may change about a Job, and when."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobset.admission.field_errors import OMITTED, FieldError, invalid
+from jobset.local.kinds.checks import Problems, immutable, non_negative
+from jobset.local.kinds.jobs.validation import check_job_spec, validate_job
+from jobset.local.kinds.pods.go_text import go_pod_spec, go_pod_template
+from jobset.local.kinds.sharing import without
+
+Struct = Mapping[str, Any]
+
+_SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
+_TERMINAL = ("Failed", "Complete", "FailureTarget", "SuccessCriteriaMet")
+
+
+def validate_job_update(new: Struct, old: Struct) -> list[FieldError]:
+    """Every problem of a changed Job beside its metadata.
+
+    # compat: the server checks the spec twice, so that its causes come twice.
+    """
+    spec, before = new["spec"], old["spec"]
+    errors = [*validate_job(new), *check_job_spec(spec)]
+    errors += _completions(spec, before)
+    errors += immutable("spec.selector", spec.get("selector"), before.get("selector"))
+    errors += _template(spec["template"], before["template"], old)
+    for field in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
+        errors += _kept(field, spec.get(field), before.get(field))
+    return errors
+
+
+def validate_job_status_update(new: Struct, old: Struct) -> list[FieldError]:
+    """Every problem of a changed status of a Job."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    return [*_status(status), *_status_changes(status, before)]
+
+
+def _kept(field: str, new: Any, old: Any) -> Problems:
+    # compat: an empty policy is not an absent one.
+    if new != old:
+        yield invalid(f"spec.{field}", new, "field is immutable")
+
+
+def _completions(new: Struct, old: Struct) -> Problems:
+    wanted, before = new.get("completions"), old.get("completions")
+    if wanted == before:
+        return
+    if new.get("completionMode") != "Indexed":
+        yield invalid("spec.completions", wanted, "field is immutable")
+    elif None not in (wanted, before) and wanted != new.get("parallelism"):
+        words = "can only be modified in tandem with spec.parallelism"
+        yield invalid("spec.completions", wanted, words)
+
+
+def _template(new: Struct, old: Struct, job: Struct) -> Problems:
+    if not _may_reschedule(job):
+        if _comparable(new) != _comparable(old):
+            yield invalid("spec.template", go_pod_template(new), "field is immutable")
+        return
+    spec = _without_directives(new.get("spec") or {})
+    if spec != _without_directives(old.get("spec") or {}):
+        yield invalid("spec.template.spec", go_pod_spec(new.get("spec") or {}), "field is immutable")
+        return
+    others = ("labels", "annotations")
+    if without(new.get("metadata") or {}, *others) != without(old.get("metadata") or {}, *others):
+        yield invalid("spec.template", go_pod_template(new), "field is immutable")
+
+
+def _may_reschedule(job: Struct) -> bool:
+    # A suspended Job without pods may get other resources, nodes, labels: nothing runs by the old ones.
+    status = job.get("status") or {}
+    if not job["spec"].get("suspend"):
+        return False
+    suspended = any(
+        condition.get("type") == "Suspended" and condition.get("status") == "True"
+        for condition in status.get("conditions") or ()
+    )
+    return status.get("startTime") is None or (suspended and not status.get("active"))
+
+
+def _comparable(template: Struct) -> Struct:
+    meta, spec = template.get("metadata") or {}, template.get("spec") or {}
+    return {
+        "metadata": {key: value for key, value in meta.items() if value},
+        "spec": {key: value for key, value in spec.items() if value not in (None, [])},
+    }
+
+
+def _without_directives(spec: Struct) -> Struct:
+    """A pod spec without what may change while nothing runs."""
+    rest = dict(without(spec, *_SCHEDULING))
+    affinity = without(rest.pop("affinity", None) or {}, "nodeAffinity")
+    if affinity:
+        rest["affinity"] = affinity
+    for kind in ("containers", "initContainers"):
+        if kind in rest:
+            rest[kind] = [without(container, "resources") for container in rest[kind]]
+    return {key: value for key, value in rest.items() if value not in (None, [])}
+
+
+def _status(status: Struct) -> Problems:
+    for field in ("active", "succeeded", "failed", "ready", "terminating"):
+        yield from non_negative(f"status.{field}", status.get(field))
+    conditions = _true_conditions(status)
+    for one, other in (("Complete", "Failed"), ("Complete", "FailureTarget")):
+        if {one, other} <= conditions:
+            words = f"cannot set {one}=True and {other}=true conditions"
+            yield invalid("status.conditions", OMITTED, words)
+    if status.get("completionTime") is not None and "Complete" not in conditions:
+        words = "completionTime cannot be set when there is no Complete=True condition"
+        yield invalid("status.completionTime", status["completionTime"], words)
+    if conditions & {"Complete", "Failed"} and (status.get("active") or 0) > 0:
+        words = "active>0 is invalid for finished job"
+        yield invalid("status.active", status["active"], words)
+
+
+def _status_changes(new: Struct, old: Struct) -> Problems:
+    now, before = _true_conditions(new), _true_conditions(old)
+    for kind in _TERMINAL:
+        if kind in before and kind not in now:
+            middle = "" if kind == "SuccessCriteriaMet" else "terminal "
+            words = f"cannot disable the {middle}{kind}=True condition"
+            yield invalid("status.conditions", OMITTED, words)
+    # Succeeded may shrink: an elastic Indexed Job that became smaller forgets the indexes it lost.
+    if (new.get("failed") or 0) < (old.get("failed") or 0):
+        yield invalid("status.failed", new.get("failed") or 0, "cannot decrease the failed counter")
+    if None not in (done := (old.get("completionTime"), new.get("completionTime"))) and done[0] != done[1]:
+        yield invalid("status.completionTime", new["completionTime"], "field is immutable")
+
+
+def _true_conditions(status: Struct) -> set[Any]:
+    conditions = status.get("conditions") or ()
+    return {condition.get("type") for condition in conditions if condition.get("status") == "True"}
