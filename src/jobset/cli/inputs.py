@@ -1,11 +1,15 @@
 """Manifests as a run needs them: read, checked and judged, with every problem at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from jobset.api.gates import FeatureGates
 from jobset.kube.client import Object
-from jobset.local.runs.apply import Refused
+from jobset.kube.resources import JOBSETS
+from jobset.local.runs.apply import ORDER, Refused, resource_of
 from jobset.local.runs.report import Notice
+from jobset.manifests.check import check
+from jobset.manifests.documents import Document, Documents
 from jobset.manifests.problems import Problem
 from jobset.manifests.yaml import load
 
@@ -14,18 +18,54 @@ from jobset.manifests.yaml import load
 class Inputs:
     """What was read, and what is wrong with it."""
 
-    objects: tuple[Object, ...] = ()
+    documents: Documents
     problems: tuple[Problem, ...] = ()
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """The objects to apply."""
+        return tuple(self.documents.objects)
+
     def explain(self, refused: Refused) -> str:
-        """What the API said about an object that the checks let pass."""
+        """What the API said about an object that the checks let pass, with its place."""
         obj = refused.object
-        return f"{obj['kind']}/{obj['metadata'].get('name', '')}: {refused.error}"
+        name = f"{obj['kind']}/{obj['metadata'].get('name') or obj['metadata'].get('generateName', '')}"
+        places = [document.problem("", "").place for document in self.documents if document.title == name]
+        return f"{places[0] + ': ' if places else ''}{name}: {refused.error}"
 
 
-def read_inputs(files: Sequence[str], namespace: str, images: Mapping[str, tuple[str, ...]]) -> Inputs:
-    """Everything that the files hold, checked as admission would and judged for this machine."""
+def check_documents(
+    files: Sequence[str], namespace: str, gates: FeatureGates
+) -> tuple[Documents, tuple[Problem, ...]]:
+    """Everything in the files, and everything that an API server would refuse."""
     documents = load(files)
-    problems = list(documents.problems)
-    return Inputs(objects=tuple(documents.objects), problems=tuple(problems))
+    return documents, tuple(check(documents, namespace, gates))
+
+
+def read_inputs(
+    files: Sequence[str], namespace: str, gates: FeatureGates, images: Mapping[str, tuple[str, ...]]
+) -> Inputs:
+    """Everything that the files hold, checked as admission would and judged for this machine."""
+    documents, problems = check_documents(files, namespace, gates)
+    return Inputs(documents=documents, problems=(*problems, *_not_for_a_run(documents)))
+
+
+def _not_for_a_run(documents: Documents) -> Iterator[Problem]:
+    """Objects that a run has no use for, and the want of a JobSet."""
+    usable = [document for document in documents if isinstance(document.value, Mapping)]
+    kinds = ", ".join(resource.kind for resource in ORDER)
+    for document in usable:
+        if isinstance(document.value.get("kind"), str) and resource_of(document.value) is None:
+            yield document.problem(
+                f"jobset run takes no {document.value['kind']}",
+                f"leave it out; what a run takes is {kinds}",
+                "kind",
+                value=document.value["kind"],
+            )
+    if documents.documents and not any(_is_jobset(document) for document in usable):
+        yield documents.documents[0].problem("there is no JobSet in these manifests", "add a JobSet to run")
+
+
+def _is_jobset(document: Document) -> bool:
+    return resource_of(document.value) is JOBSETS or document.value.get("kind") == "JobSet"

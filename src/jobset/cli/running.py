@@ -60,7 +60,7 @@ def execute(handle: StarterHandle, settings: RunSettings) -> int:
     """The exit code of the run."""
     with ExitStack() as stack:
         stack.callback(handle.channel.close)
-        inputs = read_inputs(settings.files, settings.namespace, settings.images)
+        inputs = read_inputs(settings.files, settings.namespace, settings.gates, settings.images)
         style = choose_style(sys.stderr, settings.color)
         if inputs.problems:
             click.echo(render_problems(inputs.problems, style), err=True)

@@ -55,6 +55,6 @@ def render_version(facts: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _way(way: dict[str, str]) -> str:
+def _way(way: dict[str, object]) -> str:
     mark = "yes" if way["available"] else "no "
     return f"  {mark}  {way['name']}" + (f": {way['detail']}" if way["detail"] else "")
