@@ -18,7 +18,7 @@ NAMES = st.sampled_from(["a", "b", "c"])
 COLOURS = st.sampled_from(["red", "blue"])
 SELECTORS = st.sampled_from(["", "colour=red", "colour!=red", "colour in (red,blue)"])
 NAMESPACES = st.sampled_from([None, "default", "kube-public"])
-HISTORY = 8
+HISTORY = 2
 
 Objects = dict[tuple[str, str], Mapping[str, Any]]
 
@@ -115,6 +115,14 @@ class Watches(RuleBasedStateMachine):
     @rule(name=NAMES, space=st.sampled_from(["default", "kube-public"]))
     def delete(self, name: str, space: str) -> None:
         self.send("DELETE", CONFIG_MAPS.path(space, name))
+
+    @rule(space=st.sampled_from(["default", "kube-public"]), times=st.integers(1, 6))
+    def churn(self, space: str, times: int) -> None:
+        for number in range(times):
+            self.send("POST", CONFIG_MAPS.path(space), {"metadata": {"name": f"n{number}"}})
+            self.send("DELETE", CONFIG_MAPS.path(space, f"n{number}"))
+            self.send("POST", CONFIG_MAPS.path(space), {"metadata": {"name": "n"}})
+            self.send("DELETE", CONFIG_MAPS.path(space, "n" if number % 2 else "a"))
 
     @precondition(lambda self: len(self.readers) < 4)
     @rule(namespace=NAMESPACES, selector=SELECTORS)
