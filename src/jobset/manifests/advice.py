@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jobset.admission.field_errors import ErrorType, FieldError
@@ -101,8 +102,14 @@ def _retype(error: FieldError) -> str:
 
 
 def meaning(error: FieldError) -> str:
-    """The message of an error, without the words that stand for a field where there is none."""
-    return error.detail if error.type is ErrorType.INTERNAL else error.message()
+    """The message of an error without what the place says already."""
+    if error.type is ErrorType.INTERNAL:
+        return error.detail
+    bare = error.detail.removeprefix(f"{error.field} in body ")
+    if error.type is ErrorType.TYPE_INVALID:
+        return bare.partition(":")[0] + (f", not {error.value}" if error.value else "")
+    # A whole object would fill the screen, and stands in the manifest anyway.
+    return bare if bare and isinstance(error.value, list | dict) else replace(error, detail=bare).message()
 
 
 def too_long_by(names: Mapping[str, str], excess: int) -> str:

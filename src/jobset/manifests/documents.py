@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
 from jobset.manifests.problems import Problem, Severity
 
@@ -85,9 +85,10 @@ def _find(node: Node, path: str, of_key: bool) -> Node:
         if step is None:
             break
         key, value, path = step
-        # An empty value (`command:` and nothing more) has no place of its own worth telling.
-        is_last = not path
-        found = key if is_last and (of_key or value.start_mark.index == value.end_mark.index) else value
+        # A block starts on the line below its key, and an empty value nowhere: the key is the better place.
+        is_block = isinstance(value, CollectionNode) and not value.flow_style
+        is_empty = value.start_mark.index == value.end_mark.index
+        found = key if not path and (of_key or is_block or is_empty) else value
     return found
 
 

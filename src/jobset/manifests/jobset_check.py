@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from jobset.admission import schemas, structural
 from jobset.admission.claim_validation import ExistingClaim
 from jobset.admission.field_errors import ErrorType, FieldError
 from jobset.admission.jobset import admit_create
 from jobset.admission.jobset_schema import jobset_schema
+from jobset.admission.validation import generated_name
 from jobset.api.gates import FeatureGates
 from jobset.api.jobset import JobSet, ReplicatedJob, read_jobset
 from jobset.api.names import job_name
@@ -41,7 +40,8 @@ def check_jobset(
         yield from (problem_of(document, error) for error in wrong)
         return
     yield from check_unknown(document, metadata, component, "metadata")
-    raw["metadata"] = {"namespace": namespace, **metadata}
+    name = generated_name(metadata, _SUFFIX)
+    raw["metadata"] = {"namespace": namespace, **metadata, **({"name": name} if name else {})}
     for error in meta.validate_meta_create(raw["metadata"], True, custom=True):
         yield problem_of(document, error)
     result = admit_create(raw, gates, claims, _SUFFIX)
@@ -53,13 +53,9 @@ def check_jobset(
         yield from _check_roles(document, jobset)
 
 
-def _read(obj: Mapping[str, Any]) -> JobSet | None:
-    metadata = obj.get("metadata", {})
-    name = metadata.get("name") or f"{metadata.get('generateName', '')}{_SUFFIX}"
-    try:
-        return read_jobset({**obj, "metadata": {**metadata, "name": name, "uid": _UID}})
-    except msgspec.ValidationError:  # pragma: no cover - the schema has seen all types
-        return None
+def _read(obj: Mapping[str, Any]) -> JobSet:
+    """The typed JobSet; the schema has seen all its types."""
+    return read_jobset({**obj, "metadata": {**obj["metadata"], "uid": _UID}})
 
 
 def _check_roles(document: Document, jobset: JobSet) -> Iterator[Problem]:
@@ -123,32 +119,32 @@ def _check_job(document: Document, path: str, body: Mapping[str, Any]) -> Iterat
     filled = {**decoded["metadata"], "uid": _UID}
     obj = rules.prepare_create(rules.default({**decoded, "metadata": filled}))
     for error in [*meta.validate_meta_create(obj["metadata"], True), *rules.validate_create(obj)]:
-        # The generated name is admission's affair, and told there in the terms of its parts.
-        if error.field != "metadata.name" and not _is_about_our_labels(error):
+        if not _is_about_ours(error):
             yield problem_of(document, error, f"{template}.{error.field}")
 
 
-def _is_about_our_labels(error: FieldError) -> bool:
-    """Whether only labels that JobSet adds can be wrong: names that admission has refused already."""
-    return error.field.endswith("labels") and "must be no more than" in error.detail
+def _is_about_ours(error: FieldError) -> bool:
+    """Whether only names that JobSet makes can be wrong: admission has refused them already."""
+    is_made = error.field in ("metadata.name", "spec.template.spec.subdomain")
+    return is_made or (error.field.endswith("labels") and "must be no more than" in error.detail)
 
 
 def _admission_problem(document: Document, error: FieldError, jobset: JobSet | None) -> Problem:
     remedy = None
     if jobset is not None and "names generated for this JobSet will exceed" in error.detail:
-        remedy = _shorten(error, jobset)
+        remedy = _shorten(document, error, jobset)
     elif jobset is not None and "cannot depend on replicatedJob" in error.detail:
         remedy = _undo_cycle(error, jobset)
     return problem_of(document, error, remedy=remedy)
 
 
-def _shorten(error: FieldError, jobset: JobSet) -> str | None:
+def _shorten(document: Document, error: FieldError, jobset: JobSet) -> str | None:
     index = int(error.field.partition("[")[2].partition("]")[0])
     role = jobset.replicated_jobs[index]
     longest = len(job_name(jobset.name, role.name, role.replicas - 1))
     if "pod names" in error.detail:
         longest += len(f"-{(role.completions or 1) - 1}-abcde")
-    where = "metadata.name" if jobset.metadata.name else "metadata.generateName"
+    where = "metadata.name" if document.value["metadata"].get("name") else "metadata.generateName"
     parts = {where: jobset.name, f"spec.replicatedJobs[{index}].name": role.name}
     return too_long_by(parts, longest - _NAME_MAX)
 

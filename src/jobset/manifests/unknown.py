@@ -31,12 +31,14 @@ def check_unknown(document: Document, part: Any, schema: Schema, path: str = "")
 
 
 def _remedy(found: UnknownField, schema: Schema, root: str) -> str:
-    if found.nearest:
+    if found.nearest and found.nearest[0].lower() == found.name.lower():
         return f"did you mean {_sibling(found.field, found.nearest[0])}?"
     parents = list(_parents(found.field, schema, root))
     for path, parent in reversed(parents[:-1]):
         if found.name in parent.get("properties", {}):
             return f"did you mean {join(path, found.name)}? Check the indentation"
+    if found.nearest:
+        return f"did you mean {_sibling(found.field, found.nearest[0])}?"
     if parents and (deeper := _below(found.name, *parents[-1])):
         return f"did you mean {deeper}?"
     known = ", ".join(sorted(found.known)[:_SHOWN])
