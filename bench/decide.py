@@ -73,7 +73,7 @@ def _building(size: int) -> Callable[[], object]:
 
 
 def _failing(size: int) -> Callable[[], object]:
-    jobs = _jobs(size - 1, active=1, ready=1) + [_job(size - 1, conditions=[_failed()])]
+    jobs = [*_jobs(size - 1, active=1, ready=1), _job(size - 1, conditions=[_failed()])]
     snapshot = _snapshot(_a_jobset(size), jobs)
     status = decide(snapshot).status
     assert status is not None
