@@ -6,7 +6,7 @@ from typing import Any
 from jobset.admission.field_errors import OMITTED, FieldError, invalid
 from jobset.local.kinds.checks import Problems, immutable, non_negative
 from jobset.local.kinds.jobs.validation import check_job_spec, validate_job
-from jobset.local.kinds.pods.go_text import go_pod_spec, go_pod_template
+from jobset.local.kinds.pods.go_text import go_pod_spec, go_pod_template, go_value
 from jobset.local.kinds.sharing import without
 
 Struct = Mapping[str, Any]
@@ -39,7 +39,7 @@ def validate_job_status_update(new: Struct, old: Struct) -> list[FieldError]:
 def _kept(field: str, new: Any, old: Any) -> Problems:
     # compat: an empty policy is not an absent one.
     if new != old:
-        yield invalid(f"spec.{field}", new, "field is immutable")
+        yield invalid(f"spec.{field}", go_value(new), "field is immutable")
 
 
 def _completions(new: Struct, old: Struct) -> Problems:

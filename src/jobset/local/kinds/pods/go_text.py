@@ -80,8 +80,14 @@ def go_pod_spec(spec: Struct) -> Struct:
 def go_pod_template(template: Struct) -> Struct:
     """A pod template under Go's names."""
     meta = {key: value for key, value in (template.get("metadata") or {}).items() if value}
-    ordered = {key: meta[key] for key in ("name", "labels", "annotations") if key in meta}
-    return {**ordered, "Spec": go_pod_spec(template.get("spec") or {})}
+    name = {"name": meta["name"]} if "name" in meta else {}
+    maps = {key: dict(sorted(meta[key].items())) for key in ("labels", "annotations") if key in meta}
+    return {**name, **maps, "Spec": go_pod_spec(template.get("spec") or {})}
+
+
+def go_value(value: Any) -> Any:
+    """A value whose structs carry Go's names."""
+    return _value("", value) if not isinstance(value, list) else value
 
 
 def pod_spec_difference(old: Struct, new: Struct) -> str:
@@ -106,7 +112,7 @@ def _struct(value: Struct, fields: str) -> dict[str, Any]:
 
 def _value(key: str, value: Any) -> Any:
     if isinstance(value, list):
-        return [_value(key, item) for item in value] or None
+        return [_value(key, item) for item in value]
     if not isinstance(value, Mapping):
         return value
     if key in _MAPS:
