@@ -205,3 +205,17 @@ async def test_a_watch_ahead_of_the_server_is_refused(transport: Transport) -> N
         await anext(aiter(transport.watch(Request(method="GET", path=CONFIG_MAPS.path(), query=query))))
 
     assert caught.value.code == 504
+
+
+async def test_the_server_tells_what_it_serves(transport: Transport) -> None:
+    ask = {
+        path: await transport.send(Request(method="GET", path=path))
+        for path in ("/healthz", "/apis", "/api/v1")
+    }
+
+    assert ask["/healthz"].body == "ok"
+    groups = {group["name"] for group in ask["/apis"].body["groups"]}
+    assert {"batch", "coordination.k8s.io"} <= groups
+    resources = {item["name"]: item for item in ask["/api/v1"].body["resources"]}
+    assert resources["pods"]["shortNames"] == ["po"]
+    assert resources["pods/status"]["verbs"] == ["get", "patch", "update"]

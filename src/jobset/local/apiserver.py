@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 
 from jobset.api.gates import FeatureGates
 from jobset.api.times import format_time
-from jobset.kube.errors import ApiError
+from jobset.kube.errors import ApiError, NotFound
 from jobset.kube.resources import JOBSETS, Resource
 from jobset.kube.transport import JSON_PATCH, MERGE_PATCH, Request, Response, WatchEvent
 from jobset.local import bodies, deletion, listing, patch, statuses, subresources
 from jobset.local.clock import Clock
+from jobset.local.discovery import discover
 from jobset.local.kinds.events import event_in_events_form
 from jobset.local.kinds.registry import KINDS
 from jobset.local.kinds.rules import KindRules
@@ -97,7 +98,14 @@ class ApiServer:
         return self.store.collection(collection_key(resource)).select(namespace, None)
 
     def _dispatch(self, request: Request) -> Response:
-        route = self._router.find(request.path)
+        try:
+            route = self._router.find(request.path)
+        except NotFound:
+            # Questions about the server itself are rare: they come after the resources.
+            about_itself = discover(request.path, self._kinds) if request.method == "GET" else None
+            if about_itself is None:
+                raise
+            return about_itself
         if route.subresource is not None and not _is_part(route):
             return self._act(route, request)
         match request.method, route.name:
