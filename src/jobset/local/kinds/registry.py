@@ -5,7 +5,17 @@ from dataclasses import replace
 
 from jobset.kube import resources as r
 from jobset.kube.resources import Resource
-from jobset.local.kinds import cluster, config, events, formats, meta, services, storage
+from jobset.local.kinds import (
+    cluster,
+    config,
+    events,
+    formats,
+    meta,
+    service_validation,
+    services,
+    storage,
+    storage_validation,
+)
 from jobset.local.kinds.jobs import defaults as jobs
 from jobset.local.kinds.jobs.updates import validate_job_status_update, validate_job_update
 from jobset.local.kinds.jobs.validation import validate_job
@@ -68,6 +78,8 @@ _SERVICES = KindRules(
     prepare_update=services.prepare_service_update,
     prepare_status_update=keep_all_but_status,
     validate_name=meta.label_name,
+    validate_create=service_validation.validate_service,
+    validate_update=service_validation.validate_service_update,
 )
 _CLAIMS = KindRules(
     resource=r.PERSISTENT_VOLUME_CLAIMS,
@@ -77,6 +89,8 @@ _CLAIMS = KindRules(
     prepare_create=storage.prepare_claim_create,
     prepare_update=storage.prepare_claim_update,
     prepare_status_update=keep_all_but_status,
+    validate_create=storage_validation.validate_claim,
+    validate_update=storage_validation.validate_claim_update,
 )
 _VOLUMES = KindRules(
     resource=r.PERSISTENT_VOLUMES,
@@ -86,6 +100,8 @@ _VOLUMES = KindRules(
     prepare_create=storage.prepare_volume_create,
     prepare_update=storage.prepare_volume_update,
     prepare_status_update=keep_all_but_status,
+    validate_create=storage_validation.validate_volume,
+    validate_update=storage_validation.validate_volume_update,
 )
 _NAMESPACES = KindRules(
     resource=r.NAMESPACES,
@@ -146,6 +162,8 @@ _STORAGE_CLASSES = KindRules(
     resource=Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False),
     schema="io.k8s.api.storage.v1.StorageClass",
     default=storage.default_storage_class,
+    validate_create=storage_validation.validate_storage_class,
+    validate_update=storage_validation.validate_storage_class_update,
 )
 
 

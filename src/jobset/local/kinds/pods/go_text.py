@@ -92,8 +92,17 @@ def go_value(value: Any) -> Any:
 
 def pod_spec_difference(old: Struct, new: Struct) -> str:
     """The lines in which two pod specs differ, with three lines around them."""
-    lines = difflib.unified_diff(_lines(go_pod_spec(old)), _lines(go_pod_spec(new)), n=3)
-    return "".join(line for line in list(lines)[2:])
+    return _difference(go_pod_spec(old), go_pod_spec(new))
+
+
+def difference(old: Struct, new: Struct) -> str:
+    """The lines in which two other structs differ."""
+    return _difference(go_value(old), go_value(new))
+
+
+def _difference(old: Struct, new: Struct) -> str:
+    lines = difflib.unified_diff(_lines(old), _lines(new), n=3)
+    return "".join(list(lines)[2:])
 
 
 def _lines(value: Struct) -> list[str]:

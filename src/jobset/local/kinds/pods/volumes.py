@@ -44,6 +44,15 @@ def check_volumes(volumes: Sequence[Struct], path: str) -> tuple[list[Any], dict
     return errors, sound
 
 
+def check_persistent_source(source: Struct, path: str) -> Problems:
+    """The source of a PersistentVolume, which may be a local disk too."""
+    local = source.get("local")
+    if local is None:
+        yield from _source(source, path)
+    elif not local.get("path"):
+        yield required(f"{path}.local.path")
+
+
 def _source(volume: Struct, path: str) -> Problems:
     given = [kind for kind in _SOURCES if volume.get(kind) is not None]
     if not given:
