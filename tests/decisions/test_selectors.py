@@ -62,6 +62,29 @@ def test_what_is_no_label_selector(text: str) -> None:
         label_predicate(text)
 
 
+WORDS = {
+    "a comma at the end": ("a=1,", "found '', expected: identifier after ','"),
+    "a comma at the start": (",a", "found ',', expected: !, identifier, or 'end of string'"),
+    "no operator": ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+    "no list": ("a in 1", "unable to parse requirement: found '1' expected: '('"),
+    "an open list": ("a in (1", "unable to parse requirement: found '', expected: ',' or ')'"),
+    "too much": ("a=1 b", "found 'b', expected: ',' or 'end of string'"),
+    "no number": (
+        "a>x",
+        'unable to parse requirement: values[0]: Invalid value: "x": '
+        "for 'Gt', 'Lt' operators, the value must be an integer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), WORDS.values(), ids=WORDS)
+def test_why_a_text_is_no_label_selector(text: str, words: str) -> None:
+    with pytest.raises(BadSelector) as caught:
+        label_predicate(text)
+
+    assert str(caught.value) == words
+
+
 POD = {
     "metadata": {"name": "p", "namespace": "ns"},
     "spec": {"nodeName": "n", "restartPolicy": "Never"},

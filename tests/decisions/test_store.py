@@ -37,7 +37,7 @@ def test_readers_share_one_event() -> None:
 
     store.put(MAPS, a_map("m"))
 
-    first, second = (list(reader.next_events() or ())[0] for reader in readers)
+    first, second = (next(iter(reader.next_events() or ())) for reader in readers)
     assert first is second
 
 

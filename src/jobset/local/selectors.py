@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from jobset.kube.resources import Resource
+from jobset.admission.field_errors import render_value
+from jobset.admission.names import label_value, qualified_name
+from jobset.kube.resources import JOBSETS, Resource
 
 Object: TypeAlias = Mapping[str, Any]
 Predicate: TypeAlias = Callable[[Object], bool]
@@ -51,103 +53,116 @@ class Requirement:
 
 
 _TOKEN = re.compile(r"\s*(?:(==|!=|=|<|>|\(|\)|,|!)|([^\s=!<>(),]+))")
-_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
-_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_OPERATORS = {"in": "in", "notin": "notin", "=": "in", "==": "in", "!=": "notin", ">": "gt", "<": "lt"}
+_END = ""
+"""What a text ends with, as its last token."""
 
 
 def parse_label_selector(text: str) -> tuple[Requirement, ...]:
     """The terms of `a=b,c in (d,e),!f`; no terms for an empty text.
 
     Raises:
-        BadSelector: the text is not a label selector.
+        BadSelector: the text is not a label selector; in the words of the API server.
     """
-    tokens = _tokens(text)
+    tokens = _Tokens(text)
     terms: list[Requirement] = []
-    while tokens:
-        terms.append(_term(tokens, text))
-        if tokens:
-            _expect(tokens, ",", text)
-            if not tokens:
-                raise BadSelector("unable to parse requirement: found '', expected: identifier after ','")
+    while not tokens.is_at(_END):
+        if not tokens.is_word() and not tokens.is_at("!"):
+            raise BadSelector(f"found '{tokens.next}', expected: !, identifier, or 'end of string'")
+        try:
+            terms.append(_term(tokens))
+        except BadSelector as error:
+            raise BadSelector(f"unable to parse requirement: {error}") from None
+        if tokens.is_at(_END):
+            break
+        if tokens.take() != ",":
+            raise BadSelector(f"found '{tokens.last}', expected: ',' or 'end of string'")
+        if not tokens.is_word() and not tokens.is_at("!"):
+            raise BadSelector(f"found '{tokens.next}', expected: identifier after ','")
     return tuple(terms)
 
 
-def _tokens(text: str) -> list[str]:
-    tokens, position = [], 0
-    stripped = text.rstrip()
-    while position < len(stripped):
-        found = _TOKEN.match(stripped, position)
-        if found is None:
-            raise BadSelector(f"unable to parse requirement: found '{stripped[position:]}'")
-        tokens.append(found.group(1) or found.group(2))
-        position = found.end()
-    return tokens
+class _Tokens:
+    """The words and signs of a selector, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._found = [found[0] or found[1] for found in _TOKEN.findall(text)]
+        self.last = ""
+
+    @property
+    def next(self) -> str:
+        return self._found[0] if self._found else _END
+
+    def is_at(self, *signs: str) -> bool:
+        return self.next in signs
+
+    def is_word(self) -> bool:
+        return self.next != _END and self.next[0] not in "=!<>(),"
+
+    def take(self) -> str:
+        self.last = self._found.pop(0) if self._found else _END
+        return self.last
 
 
-def _term(tokens: list[str], text: str) -> Requirement:
-    if tokens[0] == "!":
-        tokens.pop(0)
-        return Requirement(_key(tokens), "!")
-    key = _key(tokens)
-    if not tokens or tokens[0] == ",":
+def _term(tokens: _Tokens) -> Requirement:
+    negated = tokens.is_at("!") and bool(tokens.take())
+    if not tokens.is_word():
+        raise BadSelector(f"found '{tokens.next}', expected: identifier")
+    key = tokens.take()
+    if problems := qualified_name(key):
+        raise BadSelector(f"<nil>: Invalid value: {render_value(key)}: {'; '.join(problems)}")
+    if negated:
+        return Requirement(key, "!")
+    if tokens.is_at(_END, ","):
         return Requirement(key, "exists")
-    operator = tokens.pop(0)
-    match operator:
-        case "=" | "==":
-            return Requirement(key, "in", frozenset((_value(tokens),)))
-        case "!=":
-            return Requirement(key, "notin", frozenset((_value(tokens),)))
-        case "in" | "notin":
-            return Requirement(key, operator, _values(tokens, text))
-        case ">" | "<":
-            return Requirement(key, "gt" if operator == ">" else "lt", frozenset((_number(tokens),)))
-        case _:
-            raise BadSelector(
-                f"unable to parse requirement: found '{operator}', expected: in, notin, =, ==, !=, gt, lt"
-            )
+    sign = tokens.take()
+    operator = _OPERATORS.get(sign)
+    if operator is None:
+        raise BadSelector(f"found '{sign}', expected: in, notin, =, ==, !=, gt, lt")
+    values = _values(tokens) if sign in ("in", "notin") else {_value(tokens)}
+    _check_values(key, operator, sorted(values))
+    return Requirement(key, operator, frozenset(values))
 
 
-def _key(tokens: list[str]) -> str:
-    key = tokens.pop(0) if tokens else ""
-    prefix, slash, name = key.rpartition("/")
-    valid = _PART.match(name) and len(name) <= 63 and (not slash or _PREFIX.match(prefix))
-    if not valid:
-        raise BadSelector(f"unable to parse requirement: <nil>: Invalid value: {key!r}: not a label key")
-    return key
-
-
-def _value(tokens: list[str]) -> str:
+def _value(tokens: _Tokens) -> str:
     # compat: "a=" means the empty value.
-    value = "" if not tokens or tokens[0] == "," else tokens.pop(0)
-    if value and (not _PART.match(value) or len(value) > 63):
-        raise BadSelector(f"unable to parse requirement: <nil>: Invalid value: {value!r}: not a label value")
-    return value
+    if tokens.is_at(_END, ","):
+        return ""
+    if not tokens.is_word():
+        raise BadSelector(f"found '{tokens.next}', expected: identifier")
+    return tokens.take()
 
 
-def _number(tokens: list[str]) -> str:
-    value = _value(tokens)
-    if not re.fullmatch(r"-?[0-9]+", value):
-        raise BadSelector("for 'Gt', 'Lt' operators, the value must be an integer")
-    return value
-
-
-def _values(tokens: list[str], text: str) -> frozenset[str]:
-    _expect(tokens, "(", text)
-    values: list[str] = []
+def _values(tokens: _Tokens) -> set[str]:
+    if tokens.take() != "(":
+        raise BadSelector(f"found '{tokens.last}' expected: '('")
+    values: set[str] = set()
     while True:
-        values.append("" if tokens and tokens[0] in (",", ")") else _value(tokens))
-        if not tokens:
-            raise BadSelector(f"unable to parse requirement: found '', expected: ')' in {text!r}")
-        if tokens[0] == ")":
-            tokens.pop(0)
-            return frozenset(values)
-        _expect(tokens, ",", text)
+        # compat: nothing between commas or parentheses is the empty value.
+        values.add("" if tokens.is_at(",", ")") else _word_of_list(tokens))
+        match tokens.take():
+            case ")":
+                return values
+            case ",":
+                continue
+            case other:
+                raise BadSelector(f"found '{other}', expected: ',' or ')'")
 
 
-def _expect(tokens: list[str], token: str, text: str) -> None:
-    found = tokens.pop(0) if tokens else ""
-    if found != token:
-        raise BadSelector(f"unable to parse requirement: found '{found}', expected: '{token}' in {text!r}")
+def _word_of_list(tokens: _Tokens) -> str:
+    if not tokens.is_word():
+        raise BadSelector(f"found '{tokens.next}', expected: ',', ')' or identifier")
+    return tokens.take()
+
+
+def _check_values(key: str, operator: str, values: list[str]) -> None:
+    for index, value in enumerate(values):
+        if operator in ("gt", "lt") and not re.fullmatch(r"[-+]?[0-9]+", value):
+            words = "for 'Gt', 'Lt' operators, the value must be an integer"
+            raise BadSelector(f"values[{index}]: Invalid value: {render_value(value)}: {words}")
+        if problems := label_value(value):
+            shown = render_value(value)
+            raise BadSelector(f"values[{index}][{key}]: Invalid value: {shown}: {'; '.join(problems)}")
 
 
 def label_predicate(text: str) -> Predicate | None:
@@ -291,7 +306,7 @@ def _value_of(label: str, resource: Resource) -> Value:
         raise BadSelector(f"field label not supported: {label}")
     if kind == ("batch", "jobs"):
         raise BadSelector(f'field label "{label}" not supported for Job')
-    if resource.group.count(".") and resource.group == "jobset.x-k8s.io":
+    if resource.group == JOBSETS.group:
         raise BadSelector(f"field label not supported: {label}")
     raise BadSelector(f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
