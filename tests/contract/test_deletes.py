@@ -188,3 +188,12 @@ async def test_a_namespace_empties_itself_before_it_goes(client: Client, namespa
 
 async def test_the_first_namespaces_cannot_be_deleted(client: Client) -> None:
     assert isinstance(await refusal(client.delete(NAMESPACES, None, "default")), Forbidden)
+
+
+async def test_options_of_a_wrong_type_are_refused(namespace: str, transport: Transport) -> None:
+    path = CONFIG_MAPS.path(namespace, "m")
+
+    answer = await transport.send(Request(method="DELETE", path=path, body={"gracePeriodSeconds": "soon"}))
+
+    assert answer.code >= 400
+    assert "DeleteOptions.gracePeriodSeconds of type int64" in answer.body["message"]

@@ -12,6 +12,7 @@ from jobset.kube.resources import JOBSETS, Resource
 from jobset.kube.transport import JSON_PATCH, MERGE_PATCH, Request, Response, WatchEvent
 from jobset.local import bodies, deletion, listing, patch, statuses, subresources
 from jobset.local.clock import Clock
+from jobset.local.decoding import DELETE_OPTIONS, decode_component
 from jobset.local.discovery import discover
 from jobset.local.kinds.events import event_in_events_form
 from jobset.local.kinds.registry import KINDS
@@ -145,8 +146,9 @@ class ApiServer:
         return _answer(self._writer.patch(route, change, options), route.rules)
 
     def _delete(self, route: Route, request: Request) -> Response:
-        body = bodies.read_options(request)
-        options = {**body, **_delete_query(request.query)}
+        options = decode_component(
+            DELETE_OPTIONS, {**bodies.read_options(request), **_delete_query(request.query)}
+        )
         errors = deletion.validate_delete_options(options)
         if errors:
             raise statuses.invalid_options("DeleteOptions", errors)
@@ -248,10 +250,17 @@ def _delete_query(query: Mapping[str, str]) -> dict[str, Any]:
     if query.get("propagationPolicy"):
         found["propagationPolicy"] = query["propagationPolicy"]
     if query.get("gracePeriodSeconds"):
-        found["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
+        found["gracePeriodSeconds"] = _whole(query["gracePeriodSeconds"])
     if query.get("dryRun"):
         found["dryRun"] = [query["dryRun"]]
     return found
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 class Stream:
@@ -264,7 +273,7 @@ class Stream:
         self._rules = route.rules
         self._start = start
         self._wants_bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
-        self._seconds = float(query.get("timeoutSeconds") or 0) or None
+        self._seconds = _whole(query.get("timeoutSeconds") or "0") or None
         self._watch: Watch | None = None
         self._too_old: dict[str, Any] | None = None
         self._open(route, listing.predicate_of(query, route))

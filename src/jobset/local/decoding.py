@@ -21,7 +21,7 @@ from jobset.local import go_names
 from jobset.local.bodies import json_word
 from jobset.local.kinds.rules import KindRules
 from jobset.local.metadata import is_custom
-from jobset.local.statuses import bad_request
+from jobset.local.statuses import bad_request, internal
 
 Object: TypeAlias = Mapping[str, Any]
 Unknown: TypeAlias = list[bool]
@@ -84,6 +84,22 @@ def decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
             f"strict decoding error: {', '.join(texts)}"
         )
     return Decoded(decoded, texts)
+
+
+DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+
+
+def decode_component(name: str, value: Object) -> Object:
+    """A part of a request that is no stored object, in its normal form.
+
+    Raises:
+        ApiError: a value has the wrong type.
+    """
+    try:
+        decoded: Object = component_decoder(name)(value, [])
+    except (Mismatch, BadValue) as error:
+        raise internal(str(error)) from None
+    return decoded
 
 
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"

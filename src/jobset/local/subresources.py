@@ -8,6 +8,7 @@ from jobset.api.times import format_time
 from jobset.kube.resources import NAMESPACES, Resource
 from jobset.kube.transport import Request, Response
 from jobset.local import bodies, deletion, statuses
+from jobset.local.decoding import decode_component
 from jobset.local.deletion import DeleteRequest
 from jobset.local.routes import Route
 from jobset.local.writes import Writer
@@ -15,6 +16,7 @@ from jobset.local.writes import Writer
 Object: TypeAlias = Mapping[str, Any]
 
 _IMMORTAL = ("default", "kube-system", "kube-public")
+_BINDING, _NAMESPACE = "io.k8s.api.core.v1.Binding", "io.k8s.api.core.v1.Namespace"
 _BINDINGS = Resource("", "v1", "pods/binding", "Binding")
 
 
@@ -30,6 +32,8 @@ def act(writer: Writer, route: Route, request: Request, obj: Object, now: dateti
         ApiError: the write is refused.
     """
     body = bodies.read_json(request)
+    name = _NAMESPACE if route.subresource == "finalize" else _BINDING
+    body = decode_component(name, body)
     if route.subresource == "finalize":
         return Response(code=200, body=_finalize(writer, route, body, obj))
     writer.put(route.rules, _bound(obj, body, now))
