@@ -68,6 +68,11 @@ class Observer:
         for cache in self._caches():
             await cache.synced()
 
+    def count_jobs(self, key: Key) -> int:
+        """How many Jobs the JobSet of that key has now."""
+        raw = self.jobsets.get(*key)
+        return 0 if raw is None else len(self.jobs.indexed(_OWNER, raw["metadata"]["uid"]))
+
     def read(self, key: Key) -> Reading | None:
         """The JobSet of that key with its children, or None when it is gone.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -65,7 +65,7 @@ class WatchCache:
         """Every object, in no order."""
         return self._objects.values()
 
-    def indexed(self, index: str, value: str) -> Iterable[Object]:
+    def indexed(self, index: str, value: str) -> Collection[Object]:
         """The objects whose index function gave `value`, in no order."""
         found = self._indexed.get((index, value))
         return found.values() if found else ()
