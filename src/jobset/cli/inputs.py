@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobset.api.gates import FeatureGates
+from jobset.cli.images import judge_documents, read_image_files
 from jobset.kube.client import Object
 from jobset.kube.resources import JOBSETS
 from jobset.local.runs.apply import ORDER, Refused, resource_of
@@ -44,11 +45,21 @@ def check_documents(
 
 
 def read_inputs(
-    files: Sequence[str], namespace: str, gates: FeatureGates, images: Mapping[str, tuple[str, ...]]
+    files: Sequence[str],
+    namespace: str,
+    gates: FeatureGates,
+    images: Mapping[str, tuple[str, ...]],
+    image_files: Sequence[str] = (),
 ) -> Inputs:
     """Everything that the files hold, checked as admission would and judged for this machine."""
     documents, problems = check_documents(files, namespace, gates)
-    return Inputs(documents=documents, problems=(*problems, *_not_for_a_run(documents)))
+    commands, wrong = read_image_files(image_files)
+    judged = judge_documents(documents, {**commands, **images})
+    return Inputs(
+        documents=judged.documents,
+        problems=(*problems, *wrong, *_not_for_a_run(documents), *judged.problems),
+        notices=judged.notices,
+    )
 
 
 def _not_for_a_run(documents: Documents) -> Iterator[Problem]:

@@ -80,6 +80,13 @@ def _image_commands(
     help="Command of containers that have an image and no command.",
 )
 @click.option(
+    "--images",
+    "image_files",
+    multiple=True,
+    metavar="FILE",
+    help="YAML file with such commands: a mapping `images` from names to commands.",
+)
+@click.option(
     "--names",
     type=click.Choice(["auto", "namespaces", "nss-wrapper", "substitution", "hosts-file"]),
     default="auto",

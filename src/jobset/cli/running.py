@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ class RunSettings:
     keep: bool
     environment: tuple[str, ...]
     images: Mapping[str, tuple[str, ...]]
+    image_files: tuple[str, ...]
     names: str
     wait_scale: float
     gates: FeatureGates
@@ -60,7 +62,9 @@ def execute(handle: StarterHandle, settings: RunSettings) -> int:
     """The exit code of the run."""
     with ExitStack() as stack:
         stack.callback(handle.channel.close)
-        inputs = read_inputs(settings.files, settings.namespace, settings.gates, settings.images)
+        inputs = read_inputs(
+            settings.files, settings.namespace, settings.gates, settings.images, settings.image_files
+        )
         style = choose_style(sys.stderr, settings.color)
         if inputs.problems:
             click.echo(render_problems(inputs.problems, style), err=True)
@@ -199,6 +203,6 @@ class Session:
 
     async def _draw(self, run: Run) -> None:
         while True:
-            height = os.get_terminal_size(sys.stdout.fileno()).lines - _LINES_BESIDE_ROWS
+            height = shutil.get_terminal_size().lines - _LINES_BESIDE_ROWS
             self.console.printer.show(build_rows(run.history, wall_clock(), height))
             await asyncio.sleep(_FRAME_SECONDS)

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jobset.api.gates import FeatureGates
 from jobset.cli.console import choose_style
@@ -33,7 +34,7 @@ def check_files(files: Sequence[str], namespace: str, gates: FeatureGates) -> An
     return Answer(objects=len(documents.documents), problems=problems)
 
 
-def render_answer(answer: Answer, output: str, color: str) -> str:
+def render_answer(answer: Answer, output: str, color: Literal["auto", "always", "never"]) -> str:
     """The problems and a summary, as text or as JSON."""
     if output == "json":
         data = {
