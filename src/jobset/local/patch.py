@@ -220,8 +220,13 @@ def _merge_field(merged: dict[str, Any], key: str, value: Json, schema: MergeSch
 def _merge_list(original: Json, patch: list[Any], schema: MergeSchema, key: str) -> list[Any]:
     present = list(original) if isinstance(original, list) else []
     merge_key = schema.merge_key(key)
-    if merge_key is None or not all(isinstance(item, dict) for item in patch):
-        return present + [item for item in dict.fromkeys(patch) if item not in present]
+    if merge_key is None:
+        for item in patch:
+            if item not in present:
+                present.append(item)
+        return present
+    if not all(isinstance(item, dict) for item in (*patch, *present)):
+        raise BadPatch(f"a list that merges by {merge_key} holds something else than objects")
     if any(item.get(_DIRECTIVE) == "replace" for item in patch):
         return [_without_directives(item) for item in patch if set(item) != {_DIRECTIVE}]
     inner = schema.field(key)
