@@ -11,9 +11,10 @@ def default_jobset(raw: Raw) -> Raw:
 
     It runs before the schema is checked, so parts of the wrong type are left for the schema to refuse.
     """
-    spec = raw.get("spec", {})
-    if not isinstance(spec, Mapping):
+    given = raw.get("spec", {})
+    if not isinstance(given, Mapping):
         return raw
+    spec = {name: value for name, value in given.items() if value is not None}
     filled = {
         "successPolicy": {"operator": "All"},
         "startupPolicy": {"startupPolicyOrder": "AnyOrder"},
@@ -27,7 +28,7 @@ def default_jobset(raw: Raw) -> Raw:
         filled["failurePolicy"] = {**policy, "rules": rules}
     if "volumeClaimPolicies" in spec:
         filled["volumeClaimPolicies"] = _each(spec["volumeClaimPolicies"], _default_claim_policy)
-    return raw if filled == spec else {**raw, "spec": filled}
+    return raw if filled == given else {**raw, "spec": filled}
 
 
 def _default_network(network: Any) -> Any:

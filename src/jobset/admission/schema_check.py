@@ -52,7 +52,7 @@ def list_duplicates(value: Any, schema: Schema, path: str = "") -> Iterator[Fiel
     if isinstance(value, list) and schema.get("type") == "array":
         yield from _own_duplicates(value, schema, path)
         for index, item in enumerate(value):
-            yield from list_duplicates(item, schema["items"], f"{path}[{index}]")
+            yield from list_duplicates(item, schema.get("items", {}), f"{path}[{index}]")
     elif isinstance(value, Mapping):
         for name, item in value.items():
             if isinstance(item, Mapping | list) and (field := field_schema(schema, name)) is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from jobset.admission.schema_check import field_schema, json_type, list_duplicates, validate
 from jobset.admission.schemas import Schema, resolve
 from jobset.admission.unknown_fields import UnknownField, nearest, unknown_fields
+from jobset.api.quantity import canonical, quantity_problem
 
 __all__ = [
     "UnknownField",
@@ -47,8 +48,17 @@ def prune(value: Any, schema: Schema) -> Any:
         return _prune_object(value, schema)
     if isinstance(value, list) and (items := schema.get("items")) is not None:
         return _same_or_new_list(value, [prune(item, items) for item in value])
-    if isinstance(value, float) and value.is_integer() and schema.get("type") == "integer":
+    return _number(value, schema) if isinstance(value, float) else value
+
+
+def _number(value: float, schema: Schema) -> Any:
+    """A float as what it stands for: Go tells 2.0 from 2 no more than JSON does."""
+    is_quantity_or_port = schema.get("x-kubernetes-int-or-string", False)
+    if value.is_integer() and (is_quantity_or_port or schema.get("type") == "integer"):
         return int(value)
+    # compat: upstream's webhook writes every quantity as text before the schema sees it.
+    if is_quantity_or_port and "pattern" in schema and quantity_problem(value) is None:
+        return canonical(value)
     return value
 
 
