@@ -115,11 +115,12 @@ class Jobset:
         runs = self.home / ".local/state/jobset/runs"
         for run in runs.iterdir() if runs.is_dir() else ():
             for path in run.iterdir():
-                if path.name not in ("logs", "lock"):
+                if path.name == "lock":
+                    yield from (
+                        f"in memory: {name}" for name in path.read_text().split() if Path(name).is_dir()
+                    )
+                elif path.name != "logs":
                     yield f"directory {path}"
-        for path in Path("/dev/shm").glob("jobset-*"):
-            if path.owner() == self.home.owner():
-                yield f"directory {path}"
 
 
 def wait_for(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:

@@ -129,9 +129,10 @@ class Printer:
                 self._wake.wait()
 
 
-def silence_broken_stdout() -> None:
-    """Point a stdout that nobody reads at /dev/null, so that the interpreter's last flush cannot fail."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def silence_broken_streams() -> None:
+    """Point streams that nobody reads at /dev/null, so that the interpreter's last flush cannot fail."""
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)

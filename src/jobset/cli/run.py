@@ -126,7 +126,8 @@ def _image_commands(
     show_default=True,
     help="When to use colors.",
 )
-def run(files: tuple[str, ...], no_namespaces: bool, **options: Any) -> int:
+@click.pass_context
+def run(ctx: click.Context, files: tuple[str, ...], no_namespaces: bool, **options: Any) -> None:
     """Run JobSets on this machine, to their end.
 
     FILES are YAML or JSON manifests with one or more documents: JobSets, and the ConfigMaps, Secrets,
@@ -144,4 +145,4 @@ def run(files: tuple[str, ...], no_namespaces: bool, **options: Any) -> int:
     starter = fork_starter(use_namespaces=not no_namespaces)
     from jobset.cli.running import RunSettings, execute
 
-    return execute(starter, RunSettings(files=files, **options))
+    ctx.exit(execute(starter, RunSettings(files=files, **options)))

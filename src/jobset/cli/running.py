@@ -17,7 +17,7 @@ import msgspec
 from jobset.api.gates import FeatureGates
 from jobset.cli.console import Console, choose_style, is_terminal, open_screen
 from jobset.cli.inputs import Inputs, read_inputs
-from jobset.cli.printer import Printer, silence_broken_stdout
+from jobset.cli.printer import Printer, silence_broken_streams
 from jobset.cli.render.problems import has_errors, render_problems
 from jobset.cli.render.report import render_report
 from jobset.cli.render.rows import build_rows
@@ -97,7 +97,7 @@ def _run(handle: StarterHandle, directory: RunDirectory, settings: RunSettings, 
         return _refuse(inputs.explain(refused))
     finally:
         printer.close()
-        silence_broken_stdout()
+        silence_broken_streams()
     _show(report, settings, stream, printer)
     return report.exit_code
 
@@ -112,15 +112,15 @@ def _show(report: Report, settings: RunSettings, stream: TextIO, printer: Printe
         else:
             _write(sys.stderr if printer.is_broken else stream, text)
     finally:
-        silence_broken_stdout()
+        silence_broken_streams()
 
 
 def _write(stream: IO[str], text: str) -> None:
     try:
         stream.write(text)
         stream.flush()
-    except (BrokenPipeError, ValueError):
-        return
+    except (OSError, ValueError):
+        return  # nobody reads any more
 
 
 def _refuse(text: str) -> int:
@@ -140,10 +140,16 @@ class Session:
     tails: LogTails = field(default_factory=LogTails)
 
     async def run(self) -> Report:
-        """The report; everything is over then."""
+        """The report; everything is over and removed then, while signals still find us awake."""
         control = Control()
         self._watch_signals(control)
         self._announce()
+        try:
+            return await self._on_machine(control)
+        finally:
+            self.directory.close(keep=self.settings.keep)
+
+    async def _on_machine(self, control: Control) -> Report:
         listeners = (
             (self.tails.take, self.console.wrote) if self.settings.logs == "all" else (self.tails.take,)
         )

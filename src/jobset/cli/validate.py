@@ -46,7 +46,8 @@ Exit codes:
     show_default=True,
     help="When to use colors.",
 )
-def validate(files: tuple[str, ...], output: str, **options: Any) -> int:
+@click.pass_context
+def validate(ctx: click.Context, files: tuple[str, ...], output: str, **options: Any) -> None:
     """Tell everything that an API server would refuse, and what would fail later, with file and line.
 
     Nothing is started and nothing is asked over the network.
@@ -55,4 +56,4 @@ def validate(files: tuple[str, ...], output: str, **options: Any) -> int:
 
     answer = check_files(files, options["namespace"], options["gates"])
     click.echo(render_answer(answer, output, options["color"]))
-    return answer.exit_code
+    ctx.exit(answer.exit_code)

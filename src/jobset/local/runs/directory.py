@@ -65,7 +65,12 @@ class RunDirectory:
         return (*own, self.memory) if self.memory else own
 
     def close(self, *, keep: bool) -> None:
-        """Let go of it; without `keep` only the logs stay, and nothing at all when there are none."""
+        """Let go of it; without `keep` only the logs stay, and nothing at all when there are none.
+
+        A second call does nothing.
+        """
+        if self._lock < 0:
+            return
         if not keep:
             for path in self.temporary:
                 remove_tree(path)
@@ -80,6 +85,7 @@ class RunDirectory:
             with suppress(OSError), open(os.path.join(self.path, _KEPT), "w"):
                 pass
         os.close(self._lock)
+        self._lock = -1
 
 
 def state_home(environment: Mapping[str, str]) -> str:
