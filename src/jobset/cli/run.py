@@ -126,8 +126,7 @@ def _image_commands(
     show_default=True,
     help="When to use colors.",
 )
-@click.pass_context
-def run(ctx: click.Context, files: tuple[str, ...], no_namespaces: bool, **options: Any) -> None:
+def run(files: tuple[str, ...], no_namespaces: bool, **options: Any) -> None:
     """Run JobSets on this machine, to their end.
 
     FILES are YAML or JSON manifests with one or more documents: JobSets, and the ConfigMaps, Secrets,
@@ -145,4 +144,4 @@ def run(ctx: click.Context, files: tuple[str, ...], no_namespaces: bool, **optio
     starter = fork_starter(use_namespaces=not no_namespaces)
     from jobset.cli.running import RunSettings, execute
 
-    ctx.exit(execute(starter, RunSettings(files=files, **options)))
+    click.get_current_context().exit(execute(starter, RunSettings(files=files, **options)))

@@ -46,8 +46,7 @@ Exit codes:
     show_default=True,
     help="When to use colors.",
 )
-@click.pass_context
-def validate(ctx: click.Context, files: tuple[str, ...], output: str, **options: Any) -> None:
+def validate(files: tuple[str, ...], output: str, **options: Any) -> None:
     """Tell everything that an API server would refuse, and what would fail later, with file and line.
 
     Nothing is started and nothing is asked over the network.
@@ -56,4 +55,4 @@ def validate(ctx: click.Context, files: tuple[str, ...], output: str, **options:
 
     answer = check_files(files, options["namespace"], options["gates"])
     click.echo(render_answer(answer, output, options["color"]))
-    ctx.exit(answer.exit_code)
+    click.get_current_context().exit(answer.exit_code)
