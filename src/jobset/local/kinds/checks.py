@@ -1,9 +1,9 @@
 """Small checks of one field that many kinds share, in an API server's words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jobset.admission.field_errors import ErrorType, FieldError, invalid, not_supported, required
+from jobset.admission.field_errors import ErrorType, FieldError, invalid, not_supported
 from jobset.api.quantity import Quantity, parse_quantity
 from jobset.local.kinds import formats
 
@@ -99,19 +99,6 @@ def config_map_key(path: str, value: str) -> Problems:
         yield invalid(path, value, problem)
 
 
-def domain_prefixed_path(path: str, value: str) -> Problems:
-    """`<DNS name>/<path>`, such as the name of a controller."""
-    host, _, rest = value.partition("/")
-    if not value:
-        yield required(path)
-    elif not host or not rest:
-        yield invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
-    else:
-        yield from dns_subdomain(path, host)
-        for problem in formats.http_path(rest):
-            yield invalid(path, rest, problem)
-
-
 def quantity_of(value: Any) -> Quantity | None:
     """The quantity that a field holds; None when it is not one."""
     try:
@@ -131,39 +118,3 @@ def quantity(path: str, value: Any) -> Problems:
         yield invalid(path, value, str(error))
     except TypeError:
         yield invalid(path, value, "must be a quantity")
-
-
-def label_selector(path: str, selector: Mapping[str, Any] | None) -> Problems:
-    """A selector of labels: plain pairs and set-based requirements."""
-    if selector is None:
-        return
-    for key, value in sorted((selector.get("matchLabels") or {}).items()):
-        for problem in formats.qualified_name(key):
-            yield invalid(f"{path}.matchLabels", key, problem)
-        for problem in formats.label_value(value):
-            yield invalid(f"{path}.matchLabels", value, problem)
-    for index, requirement in enumerate(selector.get("matchExpressions") or ()):
-        yield from _requirement(f"{path}.matchExpressions[{index}]", requirement)
-
-
-def _requirement(path: str, requirement: Mapping[str, Any]) -> Problems:
-    operator, values = requirement.get("operator") or "", requirement.get("values") or ()
-    match operator:
-        case "In" | "NotIn":
-            if not values:
-                yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
-        case "Exists" | "DoesNotExist":
-            if values:
-                yield FieldError(
-                    type=ErrorType.FORBIDDEN,
-                    field=f"{path}.values",
-                    detail="may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-                )
-        case _:
-            yield invalid(f"{path}.operator", operator, "not a valid selector operator")
-    key = requirement.get("key") or ""
-    for problem in formats.qualified_name(key):
-        yield invalid(f"{path}.key", key, problem)
-    for index, value in enumerate(values):
-        for problem in formats.label_value(value):
-            yield invalid(f"{path}.values[{index}]", value, problem)

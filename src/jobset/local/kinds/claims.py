@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobset.admission import names
 from jobset.admission.field_errors import forbidden, invalid, not_supported, required
-from jobset.local.kinds.checks import Problems, dns_subdomain, label_selector, one_of, quantity, quantity_of
+from jobset.local.kinds.checks import Problems, dns_subdomain, one_of, quantity, quantity_of
 
 Struct = Mapping[str, Any]
 
@@ -17,7 +18,7 @@ def check_claim_spec(spec: Struct, path: str) -> Problems:
     if not modes:
         yield required(f"{path}.accessModes", "at least 1 access mode is required")
     if spec.get("selector") is not None:
-        yield from label_selector(f"{path}.selector", spec["selector"])
+        yield from names.label_selector(f"{path}.selector", spec["selector"])
     yield from check_access_modes(modes, f"{path}.accessModes")
     yield from _size(spec, path)
     if name := spec.get("storageClassName"):

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobset.admission import names
 from jobset.admission.field_errors import FieldError, invalid, not_supported, required, too_long
 from jobset.local.kinds import formats
-from jobset.local.kinds.checks import Problems, domain_prefixed_path, label_selector, non_negative
+from jobset.local.kinds.checks import Problems, non_negative
 from jobset.local.kinds.jobs.defaults import (
     CONTROLLER_UID,
     JOB_NAME,
@@ -59,7 +60,7 @@ def check_job_spec(spec: Struct, path: str = "spec") -> Problems:
     if selector is None:
         yield required(f"{path}.selector")
     else:
-        yield from label_selector(f"{path}.selector", selector)
+        yield from names.label_selector(f"{path}.selector", selector)
     labels = (spec["template"].get("metadata") or {}).get("labels")
     if selector is None or not matches(selector, labels or {}):
         words = "`selector` does not match template `labels`"
@@ -74,7 +75,7 @@ def _job_spec(spec: Struct, path: str) -> Problems:
         if spec.get("backoffLimitPerIndex") is None:
             yield required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified")
     if (manager := spec.get("managedBy")) is not None:
-        yield from domain_prefixed_path(f"{path}.managedBy", manager)
+        yield from names.domain_prefixed_path(f"{path}.managedBy", manager)
         if len(manager) > _LONGEST_MANAGER:
             yield too_long(f"{path}.managedBy", _LONGEST_MANAGER)
     yield from _completion_mode(spec, path)

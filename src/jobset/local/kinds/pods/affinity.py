@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobset.admission import names
 from jobset.admission.field_errors import forbidden, invalid, required
 from jobset.local.kinds import formats
-from jobset.local.kinds.checks import Problems, dns_label, label_selector, qualified_name
+from jobset.local.kinds.checks import Problems, dns_label, qualified_name
 
 Struct = Mapping[str, Any]
 
@@ -102,8 +103,8 @@ def _pod_affinity(affinity: Struct, path: str) -> Problems:
 
 
 def _pod_term(term: Struct, path: str) -> Problems:
-    yield from label_selector(f"{path}.labelSelector", term.get("labelSelector"))
-    yield from label_selector(f"{path}.namespaceSelector", term.get("namespaceSelector"))
+    yield from names.label_selector(f"{path}.labelSelector", term.get("labelSelector"))
+    yield from names.label_selector(f"{path}.namespaceSelector", term.get("namespaceSelector"))
     for namespace in term.get("namespaces") or ():
         yield from dns_label(f"{path}.namespace", namespace)
     yield from check_label_keys(term, path)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobset.admission import names
 from jobset.admission.field_errors import duplicate, invalid, not_supported, required
 from jobset.local.kinds import formats
-from jobset.local.kinds.checks import Problems, label_selector, one_of, positive, qualified_name
+from jobset.local.kinds.checks import Problems, one_of, positive, qualified_name
 from jobset.local.kinds.pods.affinity import check_label_keys
 
 Struct = Mapping[str, Any]
@@ -60,7 +61,7 @@ def _spread(constraint: Struct, path: str, others: Sequence[Struct]) -> Problems
         if (policy := constraint.get(field)) is not None:
             yield from one_of(f"{path}.{field}", policy, _INCLUSION)
     yield from check_label_keys(constraint, path)
-    yield from label_selector(f"{path}.labelSelector", constraint.get("labelSelector"))
+    yield from names.label_selector(f"{path}.labelSelector", constraint.get("labelSelector"))
 
 
 def _min_domains(constraint: Struct, path: str, otherwise: str) -> Problems:
