@@ -26,7 +26,8 @@ PODS_AND_WARNINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a variable twice": (
         a_pod(container={"env": [{"name": "A"}, {"name": "A"}]}),
         (
-            'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+            'spec.containers[0].env[1]: hides previous definition of "A", '
+            "which may be dropped when using apply",
         ),
     ),
     "a port twice": (
