@@ -63,7 +63,7 @@ def remedy_for(error: FieldError) -> str:
     name = error.field.rpartition(".")[2]
     match error.type:
         case ErrorType.REQUIRED:
-            return f"add {name}" if "[" not in name else "add what is missing"
+            return _addition(error, name)
         case ErrorType.NOT_SUPPORTED:
             return _choice(error)
         case ErrorType.TYPE_INVALID:
@@ -78,6 +78,12 @@ def remedy_for(error: FieldError) -> str:
             return f"remove {name}, or what it cannot go together with"
     message = error.message()
     return next((advice for text, advice in _BY_TEXT if text in message), f"correct {error.blamed or 'it'}")
+
+
+def _addition(error: FieldError, name: str) -> str:
+    if choices := _QUOTED.findall(error.detail.partition("valid values:")[2]):
+        return f"write {name}: {' or '.join(choices)}"
+    return "add what is missing" if "[" in name else f"add {name}"
 
 
 def _choice(error: FieldError) -> str:
