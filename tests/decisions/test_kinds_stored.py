@@ -166,6 +166,21 @@ REFUSED = {
         ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
     ),
     "a taint without effect": ("v1", "Node", {"spec": {"taints": [{"key": "a"}]}}, ["spec.taints[0].effect: Required value"]),
+    "an EndpointSlice with addresses of another family": (
+        "discovery.k8s.io/v1", "EndpointSlice", {"addressType": "IPv6", "endpoints": [{"addresses": ["127.0.0.1"]}]},
+        ['endpoints[0].addresses[0]: Invalid value: "127.0.0.1": must be an IPv6 address'],
+    ),
+    "an EndpointSlice of nothing": (
+        "discovery.k8s.io/v1", "EndpointSlice", {"endpoints": [{}]},
+        ["addressType: Required value", "endpoints[0].addresses: Required value: must contain at least 1 address"],
+    ),
+    "a binding to no role": (
+        "rbac.authorization.k8s.io/v1", "RoleBinding", {"roleRef": {"kind": "Role"}, "subjects": [{"kind": "X", "name": "a"}]},
+        [
+            "roleRef.name: Required value",
+            'subjects[0].kind: Unsupported value: "X": supported values: "ServiceAccount", "User", "Group"',
+        ],
+    ),
     "a storage class without provisioner": ("storage.k8s.io/v1", "StorageClass", {}, ["provisioner: Required value"]),
     "an event about another namespace": (
         "v1", "Event", {"involvedObject": {"namespace": "m"}},
@@ -207,6 +222,10 @@ STORED = {
     "a claim": ("v1", "PersistentVolumeClaim", {"spec": CLAIM}, {"spec": CLAIM | {"volumeMode": "Filesystem"}, "status": {"phase": "Pending"}}),
     "a namespace": ("v1", "Namespace", {}, {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}),
     "a priority class": (*CLASS, {"value": 5}, {"value": 5, "preemptionPolicy": "PreemptLowerPriority"}),
+    "an EndpointSlice": (
+        "discovery.k8s.io/v1", "EndpointSlice", {"addressType": "IPv4", "ports": [{"port": 1}]},
+        {"addressType": "IPv4", "ports": [{"port": 1, "protocol": "TCP", "name": ""}]},
+    ),
     "a storage class": (
         "storage.k8s.io/v1", "StorageClass", {"provisioner": "p"},
         {"provisioner": "p", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},

@@ -6,8 +6,10 @@ from dataclasses import replace
 from jobset.kube import resources as r
 from jobset.kube.resources import Resource
 from jobset.local.kinds import (
+    access,
     cluster,
     config,
+    discovery,
     events,
     formats,
     meta,
@@ -149,6 +151,9 @@ _ENDPOINT_SLICES = KindRules(
     resource=r.ENDPOINT_SLICES,
     schema="io.k8s.api.discovery.v1.EndpointSlice",
     counts_generation=True,
+    default=discovery.default_endpoint_slice,
+    validate_create=discovery.validate_endpoint_slice,
+    validate_update=discovery.validate_endpoint_slice_update,
 )
 _PRIORITY_CLASSES = KindRules(
     resource=r.PRIORITY_CLASSES,
@@ -177,6 +182,15 @@ def _plain(
         validate_name=formats.path_segment_name if group == "rbac.authorization.k8s.io" else None,
     )
     return _with_status(rules) if status else rules
+
+
+def _binding(plural: str, kind: str, *, namespaced: bool) -> KindRules:
+    return replace(
+        _plain(_RBAC_SCHEMA, _RBAC, plural, kind, namespaced=namespaced),
+        default=access.default_binding,
+        validate_create=access.validate_binding,
+        validate_update=access.validate_binding_update,
+    )
 
 
 def _with_status(rules: KindRules) -> KindRules:
@@ -208,9 +222,9 @@ _STORED = (
     _plain("api.batch.v1", "batch/v1", "cronjobs", "CronJob", status=True),
     _plain("api.policy.v1", "policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", status=True),
     _plain(_RBAC_SCHEMA, _RBAC, "roles", "Role"),
-    _plain(_RBAC_SCHEMA, _RBAC, "rolebindings", "RoleBinding"),
+    _binding("rolebindings", "RoleBinding", namespaced=True),
     _plain(_RBAC_SCHEMA, _RBAC, "clusterroles", "ClusterRole", namespaced=False),
-    _plain(_RBAC_SCHEMA, _RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    _binding("clusterrolebindings", "ClusterRoleBinding", namespaced=False),
     _plain(
         _ADMISSION_SCHEMA,
         _ADMISSION,

@@ -18,7 +18,6 @@ from jobset.local.kinds.jobs.policies import (
     check_replacement_policy,
     check_success_policy,
 )
-from jobset.local.kinds.meta import validate_annotations, validate_labels
 from jobset.local.kinds.pods.validation import validate_pod_template
 from jobset.local.kinds.selectors import matches
 
@@ -38,19 +37,6 @@ def validate_job(job: Struct) -> list[FieldError]:
     """Every problem of a Job beside its metadata; its selector has been made."""
     spec = job.get("spec") or {}
     return [*_generated_selector(job), *check_job_spec(spec), *_pod_hostnames(job)]
-
-
-def validate_job_template(template: Struct, path: str) -> list[FieldError]:
-    """Every problem of a Job template that has its defaults, such as that of a replicated Job."""
-    meta, spec = template.get("metadata") or {}, template.get("spec") or {}
-    errors = [
-        *validate_labels(meta.get("labels"), f"{path}.labels"),
-        *validate_annotations(meta.get("annotations"), f"{path}.annotations"),
-        *_job_spec(spec, f"{path}.spec"),
-    ]
-    if spec.get("manualSelector"):
-        errors.append(not_supported(f"{path}.spec.manualSelector", True, ("nil", "false")))
-    return errors
 
 
 def check_job_spec(spec: Struct, path: str = "spec") -> Problems:
