@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jobset.cli.render.style import PLAIN, Style
-from jobset.cli.render.times import render_between, render_clock
+from jobset.cli.render.times import render_between, render_clock, render_whole_seconds
 from jobset.local.runs.report import (
     Cause,
     ContainerEnd,
@@ -115,7 +115,7 @@ def _container(container: ContainerEnd) -> str:
         return f"container {container.name} was still running"
     signal = f", {container.signal}" if container.signal else ""
     reason = f", {container.reason}" if container.reason not in ("", "Error") else ""
-    took = render_between(container.started_at, container.finished_at)
+    took = render_whole_seconds(container.started_at, container.finished_at)
     attempt = f" in run {container.restart_count + 1}" if container.restart_count else ""
     after = f" after {took}" if took else ""
     return f"container {container.name} exited with {container.exit_code}{signal}{reason}{after}{attempt}"

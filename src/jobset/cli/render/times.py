@@ -26,3 +26,8 @@ def render_clock(moment: datetime) -> str:
 def render_between(start: datetime | None, end: datetime | None) -> str:
     """How long something took; empty when one end is not known."""
     return render_span(end - start) if start and end else ""
+
+
+def render_whole_seconds(start: datetime | None, end: datetime | None) -> str:
+    """The same for times that the API keeps in whole seconds."""
+    return render_between(start, end).replace(".0s", "s")

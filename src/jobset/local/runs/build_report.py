@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from jobset.api.status import ConditionType, JobSetStatus, ReplicatedJobStatus
-from jobset.api.times import parse_time
 from jobset.local.runs.history import History
 from jobset.local.runs.records import JobRecord, PodRecord, RestartRecord, RunRecord, belongs_to
 from jobset.local.runs.report import (
@@ -60,7 +59,7 @@ def build_jobset_report(history: History, key: ObjectKey) -> JobSetReport:
     """One JobSet: its end or present state, every restart, and why."""
     view = history.jobsets[key]
     jobset, status = view.jobset, view.jobset.status
-    state, reason, message, finished_at = _state(history, view)
+    state, reason, message = _state(history, view)
     log = history.restarts[key]
     return JobSetReport(
         namespace=jobset.namespace,
@@ -68,8 +67,8 @@ def build_jobset_report(history: History, key: ObjectKey) -> JobSetReport:
         state=state,
         reason=reason,
         message=message,
-        started_at=view.created_at,
-        finished_at=finished_at,
+        started_at=history.began[key],
+        finished_at=history.ended.get(key),
         restarts=status.restarts,
         restarts_count_towards_max=status.restarts_count_towards_max,
         max_restarts=jobset.max_restarts,
@@ -81,17 +80,16 @@ def build_jobset_report(history: History, key: ObjectKey) -> JobSetReport:
     )
 
 
-def _state(history: History, view: JobSetView) -> tuple[str, str, str, datetime | None]:
+def _state(history: History, view: JobSetView) -> tuple[str, str, str]:
     end = view.jobset.status.finished
     if end is not None:
-        at = parse_time(end.last_transition_time) if end.last_transition_time else None
-        return end.type, end.reason, end.message, at
+        return end.type, end.reason, end.message
     if view.key in history.deleted:
-        return "Deleted", "Deleted", "it was deleted before it had ended", None
+        return "Deleted", "Deleted", "it was deleted before it had ended"
     suspended = view.jobset.status.condition(ConditionType.SUSPENDED)
     if view.jobset.is_suspended and suspended is not None and suspended.is_true:
-        return "Suspended", suspended.reason, suspended.message, None
-    return "Running", "", "", None
+        return "Suspended", suspended.reason, suspended.message
+    return "Running", "", ""
 
 
 def _roles(view: JobSetView) -> Iterator[Role]:

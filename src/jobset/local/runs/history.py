@@ -73,6 +73,9 @@ class History:
     deleted: set[ObjectKey] = field(default_factory=set)
     jobs: dict[ObjectKey, JobView] = field(default_factory=dict)
     pods: dict[ObjectKey, PodView] = field(default_factory=dict)
+    began: dict[ObjectKey, datetime] = field(default_factory=dict)
+    """When each JobSet was first seen; finer than the whole seconds of the API, as is `ended`."""
+    ended: dict[ObjectKey, datetime] = field(default_factory=dict)
     restarts: dict[ObjectKey, RestartLog] = field(default_factory=dict)
     job_records: OrderedDict[str, JobRecord] = field(default_factory=OrderedDict)
     """By uid of the Job, the oldest first."""
@@ -107,6 +110,9 @@ class History:
         view = read_jobset_view(seen.object)
         before = self.jobsets.get(view.key)
         self.jobsets[view.key] = view
+        self.began.setdefault(view.key, seen.at)
+        if view.jobset.status.finished is not None:
+            self.ended.setdefault(view.key, seen.at)
         if seen.gone:
             self.deleted.add(view.key)
             return Recorded(changes=_said(seen, jobset_changes(view, None)))
