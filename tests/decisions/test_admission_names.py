@@ -43,11 +43,6 @@ HEADER = (
     "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used "
     "for validation is '[-A-Za-z0-9]+')"
 )
-IDENTIFIER = (
-    "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric "
-    "characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is "
-    "'[A-Za-z_][A-Za-z0-9_]*')"
-)
 ENV = "a valid environment variable name must consist only of printable ASCII characters other than '='"
 HYPHEN_ENDS = "must not begin or end with a hyphen"
 
@@ -92,8 +87,6 @@ CASES: dict[str, tuple[Callable[[Any], list[str]], Any, list[str]]] = {
     "a variable may have dots": (names.env_var_name, "my.var-1 %", []),
     "a variable has no =": (names.env_var_name, "a=b", [ENV]),
     "a variable is not empty": (names.env_var_name, "", ["environment variable name must be non-empty"]),
-    "a C identifier": (names.c_identifier, "_a1", []),
-    "a C identifier has no dash": (names.c_identifier, "a-b", [IDENTIFIER]),
     "a config key is a file name": (names.config_map_key, ".hidden_1", []),
     "a config key is not ..": (names.config_map_key, "..", ["must not be '..'"]),
     "a config key does not begin with ..": (names.config_map_key, "..a", ["must not start with '..'"]),
@@ -198,17 +191,6 @@ SELECTORS: dict[str, tuple[dict[str, Any] | None, list[str]]] = {
 @pytest.mark.parametrize(("selector", "errors"), SELECTORS.values(), ids=SELECTORS)
 def test_a_label_selector_is_judged(selector: dict[str, Any] | None, errors: list[str]) -> None:
     assert texts(names.label_selector("f", selector)) == errors
-
-
-def test_annotations_may_be_256_kib_in_all() -> None:
-    big = {"a": "b" * (256 * 1024 - 1)}
-
-    assert names.annotations("f", big) == []
-    assert texts(names.annotations("f", {**big, "B": "c"})) == [
-        "f: Too long: may not be more than 262144 bytes"
-    ]
-    assert texts(names.annotations("f", {"a b": "c"})) == [f'f: Invalid value: "a b": name part {QUALIFIED}']
-    assert names.annotations("f", None) == []
 
 
 def texts(errors: list[FieldError]) -> list[str]:

@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobset.admission.field_errors import FieldError, forbidden, invalid, required, too_long
+from jobset.admission.field_errors import FieldError, forbidden, invalid, required
 
 DNS1123_SUBDOMAIN_MAX = 253
 DNS1123_LABEL_MAX = 63
 DNS1035_LABEL_MAX = 63
 LABEL_VALUE_MAX = 63
 QUALIFIED_NAME_MAX = 63
-ANNOTATIONS_MAX_BYTES = 256 * 1024
 
 _LABEL_1123 = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN_1123 = rf"{_LABEL_1123}(\.{_LABEL_1123})*"
@@ -24,7 +23,6 @@ _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
 _HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
-_C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _HTTP_HEADER = "[-A-Za-z0-9]+"
 
 
@@ -126,17 +124,6 @@ def env_var_name(value: str) -> list[str]:
     return problems
 
 
-def c_identifier(value: str) -> list[str]:
-    """Problems of a name as C has them."""
-    if re.fullmatch(_C_IDENTIFIER, value):
-        return []
-    words = (
-        "a valid C identifier must start with alphabetic character or '_', "
-        "followed by a string of alphanumeric characters or '_'"
-    )
-    return [_mismatch(words, _C_IDENTIFIER, "my_name", "MY_NAME", "MyName")]
-
-
 def config_map_key(value: str) -> list[str]:
     """Problems of a key of a ConfigMap or Secret, which can become a file name."""
     problems = _judge(
@@ -206,15 +193,6 @@ def labels(field: str, values: Mapping[str, Any] | None) -> list[FieldError]:
     for key, value in (values or {}).items():
         errors += label_name(field, key)
         errors += [invalid(field, value, problem) for problem in label_value(value)]
-    return errors
-
-
-def annotations(field: str, values: Mapping[str, Any] | None) -> list[FieldError]:
-    """Errors of a set of annotations: keys, and the size of all together."""
-    values = values or {}
-    errors = [invalid(field, key, problem) for key in values for problem in qualified_name(key.lower())]
-    if sum(_size(key) + _size(value) for key, value in values.items()) > ANNOTATIONS_MAX_BYTES:
-        errors.append(too_long(field, ANNOTATIONS_MAX_BYTES))
     return errors
 
 
