@@ -1,6 +1,7 @@
 """Volumes as directories of this machine: made, filled, kept current, measured, removed."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import stat
@@ -188,6 +189,18 @@ async def bytes_used(directory: str) -> int:
             if seen % _ENTRIES_PER_STEP == 0:
                 await asyncio.sleep(0)
     return total
+
+
+async def empty_tree(path: str) -> None:
+    """Remove the files of a directory, a few at a time; what cannot be removed stays for `remove_tree`."""
+    seen = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
+            seen += 1
+            if seen % _ENTRIES_PER_STEP == 0:
+                await asyncio.sleep(0)
 
 
 def remove_tree(path: str) -> None:

@@ -1,13 +1,18 @@
 """A pod's home on this machine: address, hosts file, volumes, devices; made before its first container."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobset.api.quantity import parse_quantity
 from jobset.kube.resources import PERSISTENT_VOLUME_CLAIMS
-from jobset.local.kubelet.directories import bytes_used, make_volume, remove_tree, write_files
+from jobset.local.kubelet.directories import (
+    bytes_used,
+    empty_tree,
+    make_volume,
+    remove_tree,
+    write_files,
+)
 from jobset.local.kubelet.facts import Eviction, Object, Problem
 from jobset.local.kubelet.pod_sources import PodSources
 from jobset.local.kubelet.pods import all_containers, hostname_of
@@ -123,16 +128,25 @@ class PodHome:
             services.links.release(f"{self.uid}/{container['name']}")
         services.objects.forget(self.pod)
         if self.volume_paths:
-            # Volumes may hold very many files.
-            services.spawn(asyncio.to_thread(self.remove_directories))
+            services.spawn(self._remove_slowly())
         else:
             self.remove_directories()
 
     def remove_directories(self) -> None:
         """Remove what the pod had on disk; no error when it is gone."""
-        paths = self.services.paths
-        for path in {paths.pod(self.uid), os.path.dirname(paths.shared_memory(self.uid))}:
+        for path in self._directories:
             remove_tree(path)
+
+    async def _remove_slowly(self) -> None:
+        # Volumes may hold very many files: other pods go on meanwhile.
+        for path in self._directories:
+            await empty_tree(path)
+        self.remove_directories()
+
+    @property
+    def _directories(self) -> set[str]:
+        paths = self.services.paths
+        return {paths.pod(self.uid), os.path.dirname(paths.shared_memory(self.uid))}
 
     async def _bytes_in(self, volume: Object) -> int:
         return await bytes_used(self.volume_paths[volume["name"]])

@@ -14,7 +14,7 @@ from jobset.local.kubelet.plan import StopContainer
 from jobset.local.kubelet.probes import ProbeState, after_answer, gave_up, read_probe
 from jobset.local.kubelet.probing import Answer, Target, ask
 from jobset.local.kubelet.services import Spawn
-from jobset.local.kubelet.stopwatch import ForgivingTime
+from jobset.local.kubelet.stopwatch import SLACK, ForgivingTime
 from jobset.local.processes.starter import Exit
 
 _NO_TIMEOUT = 86400.0
@@ -114,7 +114,7 @@ class RunningContainer:
             asyncio.ensure_future(self._wait_gone()),
         }
         try:
-            while (left := self._deadline - self.time.now()) > 0:
+            while (left := self._deadline - self.time.now()) > SLACK:
                 hurry = asyncio.ensure_future(self._hurry.wait())
                 waits.add(hurry)
                 done, _ = await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)

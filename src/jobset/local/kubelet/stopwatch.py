@@ -6,6 +6,8 @@ from dataclasses import dataclass
 TICK = 1.0
 LATE = 3.0
 """A tick that is later than this means that we did not run, not that others were slow."""
+SLACK = 1e-6
+"""A wait shorter than this is over: adding it to the clock may not change the clock."""
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class ForgivingTime:
     async def sleep(self, seconds: float) -> None:
         """Wait; time in which we did not run does not count."""
         end = self.now() + seconds
-        while (left := end - self.now()) > 0:
+        while (left := end - self.now()) > SLACK:
             await asyncio.sleep(left)
 
     async def tick(self) -> None:
