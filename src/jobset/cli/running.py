@@ -186,6 +186,7 @@ class Session:
         settings = self.settings
         return MachineOptions(
             gates=settings.gates,
+            namespace=settings.namespace,
             names=None if settings.names == "auto" else WayName(settings.names),
             environment=dict(os.environ),
             pass_environment=settings.environment,

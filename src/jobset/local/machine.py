@@ -14,11 +14,13 @@ from jobset.local.kubelet.logs import LogSource
 from jobset.local.kubelet.ports import LogListener, OneAddress, Tell
 from jobset.local.kubelet.services import NodeSettings
 from jobset.local.machine_node import MachineFacts, build_node, read_machine
-from jobset.local.names.addresses import take_block
-from jobset.local.names.ways import Way, WayName, choose_way, read_environment
+from jobset.local.names.addresses import LoopbackAddresses, take_block
+from jobset.local.names.ways import Way, WayName, choose_way, find_wrapper_library, read_environment
 from jobset.local.plane import Plane, PlaneOptions
+from jobset.local.pod_names import PodNames
 from jobset.local.processes.client import ProcessStarter
 from jobset.local.processes.fork import StarterHandle
+from jobset.local.processes.starter import Abilities
 from jobset.local.runs.directory import RunDirectory
 from jobset.local.runs.records import ContainerRun
 
@@ -28,6 +30,7 @@ class MachineOptions:
     """What can be chosen about the machine."""
 
     gates: FeatureGates = FeatureGates()
+    namespace: str = "default"
     names: WayName | None = None
     """The way with names; None: the best one."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -85,18 +88,22 @@ async def open_machine(
         way = choose_way(starter.abilities, options.names, environment)
         facts = read_machine()
         plane = Plane(_plane_options(facts, options))
+        names = _names(plane.client, way, addresses, directory, options, starter.abilities, tell)
         kubelet = Kubelet(
             client=plane.client,
             starter=starter,
             settings=_settings(facts, options),
             paths=directory.paths,
             addresses=addresses or OneAddress(),
+            names=names,
             recorder=plane.recorder("kubelet"),
             devices=Devices(count=facts.gpus, strict=options.strict_gpus),
             log_listeners=listeners,
             tell=tell,
         )
         async with plane:
+            names.prepare()
+            plane.run_beside(names.run())
             plane.run_beside(ClaimController(client=plane.client, paths=directory.paths).run())
             running = plane.run_beside(kubelet.run())
             try:
@@ -109,6 +116,27 @@ async def open_machine(
         await starter.close()
         if addresses is not None:
             addresses.close()
+
+
+def _names(
+    client: Client,
+    way: Way,
+    addresses: LoopbackAddresses | None,
+    directory: RunDirectory,
+    options: MachineOptions,
+    abilities: Abilities,
+    tell: Tell,
+) -> PodNames:
+    return PodNames(
+        client=client,
+        way=way,
+        addresses=addresses,
+        folder=directory.names,
+        namespace=options.namespace,
+        wrapper_library=find_wrapper_library() if way.name is WayName.NSS_WRAPPER else None,
+        mounts_files=abilities.own_mounts,
+        tell=tell,
+    )
 
 
 def _plane_options(facts: MachineFacts, options: MachineOptions) -> PlaneOptions:

@@ -1,0 +1,201 @@
+"""Names of pods at work: what is published reaches every pod, in the way that this machine allows."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from jobset.api.jobset import JobSet, read_jobset
+from jobset.api.names import job_name, pod_hostname
+from jobset.kube.cache import WatchCache
+from jobset.kube.client import Client
+from jobset.kube.resources import JOBSETS, PODS, SERVICES
+from jobset.local.names.addresses import SHARED, LoopbackAddresses
+from jobset.local.names.hosts import published_lines
+from jobset.local.names.hosts_files import HostsFiles
+from jobset.local.names.machine_hosts import HOSTS, change_file, remove_dead_blocks, this_process, with_block
+from jobset.local.names.published import Name, own_name, published_names
+from jobset.local.names.resolver import ResolverFiles
+from jobset.local.names.ways import Way, WayName, substitute_names, wrapper_environment
+from jobset.local.processes.starter import Launch, Mount
+
+Object: TypeAlias = Mapping[str, Any]
+
+_GATHER_SECONDS = 0.02
+"""Changes that come together are published together."""
+
+
+@dataclass(slots=True, kw_only=True)
+class PodNames:
+    """The kubelet's port to names, and the task that keeps them current."""
+
+    client: Client
+    way: Way
+    addresses: LoopbackAddresses | None
+    folder: str
+    namespace: str
+    """Where the names in the machine's own hosts file are seen from."""
+    wrapper_library: str | None
+    mounts_files: bool
+    """Containers can have files of their own in place of the machine's."""
+    tell: Callable[[str], None]
+    _hosts: HostsFiles = field(init=False)
+    _pods: WatchCache = field(init=False)
+    _services: WatchCache = field(init=False)
+    _jobsets: WatchCache = field(init=False)
+    _resolver: ResolverFiles = field(init=False)
+    _mounts: tuple[Mount, ...] = ()
+    _files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Hosts file and hostname by uid, for pods that are told of it by their environment."""
+    _expected: dict[str, str] = field(default_factory=dict)
+    """Every form of the name of a pod that may come, with its full name."""
+    _told: set[str] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        with open(HOSTS, errors="replace") as machine:
+            self._hosts = HostsFiles(os.path.join(self.folder, "hosts"), machine.read())
+        self._resolver = ResolverFiles(os.path.join(self.folder, "resolver"))
+        self._pods = WatchCache(client=self.client, resource=PODS)
+        self._services = WatchCache(client=self.client, resource=SERVICES)
+        self._jobsets = WatchCache(client=self.client, resource=JOBSETS)
+
+    def prepare(self) -> None:
+        """Everything that must be there before the first pod."""
+        if self.mounts_files and self.way.name is WayName.NAMESPACES:
+            self._mounts = self._resolver.prepare()
+        if self.way.name is WayName.HOSTS_FILE:
+            remove_dead_blocks()
+        self._jobsets.listen(self._on_jobset)
+        self._pods.listen(self._on_pod)
+        self._services.listen(self._on_service)
+
+    async def run(self) -> None:
+        """Keep what is published current, for ever."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for cache in (self._jobsets, self._pods, self._services):
+                    group.create_task(cache.run())
+                group.create_task(self._publish())
+                if self._mounts:
+                    group.create_task(self._resolver.keep_current())
+        finally:
+            if self.way.name is WayName.HOSTS_FILE:
+                change_file(lambda text: with_block(text, this_process(), ""))
+
+    def open(self, pod: Object, hostname: str, address: str) -> str | None:
+        """The file that is the pod's /etc/hosts; None where it cannot have one."""
+        if self.way.name not in (WayName.NAMESPACES, WayName.NSS_WRAPPER):
+            return None
+        path = self._hosts.open(pod, hostname, address)
+        self._files[pod["metadata"]["uid"]] = (path, hostname)
+        return path if self.way.name is WayName.NAMESPACES else None
+
+    def close(self, uid: str) -> None:
+        """The pod's containers are gone."""
+        if self._files.pop(uid, None) is not None:
+            self._hosts.close(uid)
+
+    def adapt(self, pod: Object, launch: Launch) -> Launch:
+        """The launch as this machine's way with names wants it."""
+        match self.way.name:
+            case WayName.NAMESPACES:
+                # Without a host.conf that says so, glibc gives one address of a Service.
+                env = {"RESOLV_MULTI": "on", **launch.env}
+                return replace(launch, env=env, mounts=(*self._mounts, *launch.mounts))
+            case WayName.NSS_WRAPPER:
+                path, hostname = self._files[pod["metadata"]["uid"]]
+                assert self.wrapper_library is not None
+                env = wrapper_environment(launch.env, self.wrapper_library, path, hostname)
+                return replace(launch, env=env)
+            case WayName.SUBSTITUTION:
+                return self._substitute(pod, launch)
+            case _:
+                return launch
+
+    def _substitute(self, pod: Object, launch: Launch) -> Launch:
+        changed = substitute_names(launch.argv, launch.env, self._address_of(pod))
+        for sentence in changed.told:
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self.tell(f"Name replaced by its address in {_one_line(sentence)}")
+        return replace(launch, argv=changed.argv, env=changed.env)
+
+    def _address_of(self, pod: Object) -> Callable[[str], str | None]:
+        namespace = pod["metadata"].get("namespace", "")
+
+        def address_of(word: str) -> str | None:
+            full = self._expected.get(f"{namespace}/{word.lower()}") or self._expected.get(word.lower())
+            if full is None:
+                return None
+            return self.addresses.reserve(full) if self.addresses else SHARED
+
+        return address_of
+
+    def _on_jobset(self, before: Object | None, after: Object | None) -> None:  # noqa: ARG002
+        if after is None or self.way.name is not WayName.SUBSTITUTION:
+            return
+        for name in _pod_names(read_jobset(after)):
+            for form in name.forms(name.namespace):
+                key = f"{name.namespace}/{form}" if form == name.short else form
+                self._expected[key] = name.full
+
+    def _on_pod(self, before: Object | None, after: Object | None) -> None:
+        if before is None and after is not None and self.addresses is not None:
+            name = own_name(after)
+            if name is not None:
+                # Before the kubelet asks for the pod's address: it sees a pod when it is bound.
+                self.addresses.learn(after["metadata"]["uid"], name.full)
+        if _is_news(before, after):
+            self._changed.set()
+
+    def _on_service(self, before: Object | None, after: Object | None) -> None:  # noqa: ARG002
+        self._changed.set()
+
+    async def _publish(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            with suppress(OSError):
+                self._write(published_names(self._pods.all(), self._services.all()))
+            await asyncio.sleep(_GATHER_SECONDS)
+
+    def _write(self, published: Mapping[Name, tuple[str, ...]]) -> None:
+        if self.way.name is WayName.HOSTS_FILE:
+            lines = "".join(f"{entry}\n" for entry in published_lines(published, self.namespace).values())
+            change_file(lambda text: with_block(text, this_process(), lines))
+        elif self.way.name is not WayName.SUBSTITUTION:
+            self._hosts.publish(published)
+
+
+def _pod_names(jobset: JobSet) -> Iterator[Name]:
+    """The names that the pods of a JobSet will have."""
+    for rjob in jobset.replicated_jobs:
+        for index in range(rjob.replicas):
+            job = job_name(jobset.name, rjob.name, index)
+            for number in range(rjob.completions or rjob.parallelism or 1):
+                yield Name(jobset.namespace, f"{pod_hostname(job, number)}.{jobset.subdomain}")
+
+
+def _is_news(before: Object | None, after: Object | None) -> bool:
+    """Whether the change can change what is published."""
+    return before is None or after is None or _published_facts(before) != _published_facts(after)
+
+
+def _published_facts(pod: Object) -> tuple[Any, ...]:
+    status, metadata = pod.get("status") or {}, pod["metadata"]
+    ready = [c["status"] for c in status.get("conditions") or () if c["type"] == "Ready"]
+    return (
+        status.get("podIP"),
+        status.get("phase"),
+        metadata.get("deletionTimestamp"),
+        metadata.get("labels"),
+        ready,
+    )
+
+
+def _one_line(sentence: str) -> str:
+    flat = " ".join(sentence.split())
+    return flat if len(flat) <= 200 else f"{flat[:120]} … {flat[-70:]}"
