@@ -15,7 +15,14 @@ from jobset.kube.resources import JOBSETS, PODS, SERVICES
 from jobset.local.names.addresses import SHARED, LoopbackAddresses
 from jobset.local.names.hosts import published_lines
 from jobset.local.names.hosts_files import HostsFiles
-from jobset.local.names.machine_hosts import HOSTS, change_file, remove_dead_blocks, this_process, with_block
+from jobset.local.names.machine_hosts import (
+    HOSTS,
+    change_file,
+    remove_dead_blocks,
+    this_process,
+    with_block,
+    without_blocks,
+)
 from jobset.local.names.published import Name, own_name, published_names
 from jobset.local.names.resolver import ResolverFiles
 from jobset.local.names.ways import Way, WayName, substitute_names, wrapper_environment
@@ -56,7 +63,9 @@ class PodNames:
 
     def __post_init__(self) -> None:
         with open(HOSTS, errors="replace") as machine:
-            self._hosts = HostsFiles(os.path.join(self.folder, "hosts"), machine.read())
+            # Whose run a block belongs to does not matter: its names are not ours.
+            text = without_blocks(machine.read(), lambda _: True)
+        self._hosts = HostsFiles(os.path.join(self.folder, "hosts"), text)
         self._resolver = ResolverFiles(os.path.join(self.folder, "resolver"))
         self._pods = WatchCache(client=self.client, resource=PODS)
         self._services = WatchCache(client=self.client, resource=SERVICES)
@@ -66,8 +75,7 @@ class PodNames:
         """Everything that must be there before the first pod."""
         if self.mounts_files and self.way.name is WayName.NAMESPACES:
             self._mounts = self._resolver.prepare()
-        if self.way.name is WayName.HOSTS_FILE:
-            remove_dead_blocks()
+        remove_dead_blocks()
         self._jobsets.listen(self._on_jobset)
         self._pods.listen(self._on_pod)
         self._services.listen(self._on_service)

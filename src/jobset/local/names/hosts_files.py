@@ -82,7 +82,7 @@ class HostsFiles:
         """Bring all files up to date.
 
         Raises:
-            ExceptionGroup: of OSError, for the files that could not be written.
+            OSError: a file could not be written; the others are.
         """
         self._published = published
         changes = {
@@ -208,4 +208,4 @@ def _do_all(writes: Iterable[Callable[[], None]]) -> None:
         except OSError as error:
             failures.append(error)
     if failures:
-        raise ExceptionGroup("hosts files could not be written", failures)
+        raise failures[0]

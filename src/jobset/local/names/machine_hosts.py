@@ -1,5 +1,6 @@
 """The machine's own hosts file: a marked block in it, for as long as the process that wrote it lives."""
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -72,7 +73,8 @@ def change_file(change: Callable[[str], str], path: str = HOSTS) -> None:
 def remove_dead_blocks(path: str = HOSTS) -> None:
     """Take out what processes left that were killed; nothing when the file may not be written."""
     if os.access(path, os.W_OK):
-        change_file(lambda text: without_blocks(text, is_gone), path)
+        with contextlib.suppress(OSError):
+            change_file(lambda text: without_blocks(text, is_gone), path)
 
 
 def _started(pid: int) -> int:
