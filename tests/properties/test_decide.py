@@ -11,7 +11,6 @@ from jobset.api.children import ChildJob, JobState, StrayJob, read_child
 from jobset.api.gates import FeatureGates
 from jobset.api.jobset import JobSet, read_jobset
 from jobset.api.status import write_status
-from jobset.core.attempts import Buckets, sort_jobs
 from jobset.core.decide import decide
 from jobset.core.plan import CreateJob, DeleteJob, Plan
 from jobset.core.snapshot import Snapshot
@@ -57,10 +56,12 @@ rules = st.fixed_dictionaries(
         "onJobFailureMessagePatterns": some_of(("x", "^y", "(")),
     },
 )
-failure_policies = fields(
-    maxRestarts=st.integers(-1, 3),
-    restartStrategy=st.sampled_from(("Recreate", "BlockingRecreate", "InPlaceRestart")),
-    rules=st.lists(rules, max_size=2),
+failure_policies = st.fixed_dictionaries(
+    {
+        "maxRestarts": st.sampled_from((9, 1, 0, -1)),
+        "restartStrategy": st.sampled_from(("Recreate", "BlockingRecreate", "InPlaceRestart")),
+    },
+    optional={"rules": st.lists(rules, max_size=2)},
 )
 roles = st.fixed_dictionaries(
     {
@@ -80,7 +81,6 @@ roles = st.fixed_dictionaries(
 specs = fields(
     suspend=st.booleans(),
     network=fields(enableDNSHostnames=st.booleans()),
-    failurePolicy=failure_policies,
     successPolicy=st.fixed_dictionaries(
         {"operator": st.sampled_from(("All", "Any")), "targetReplicatedJobs": some_of(ROLES)}
     ),
@@ -102,6 +102,9 @@ conditions = st.lists(
 )
 
 
+mostly = st.integers(0, 3).map(bool)
+
+
 @st.composite
 def jobsets(draw: st.DrawFn) -> dict[str, Any]:
     """A JobSet with up to three roles and any status."""
@@ -116,22 +119,23 @@ def jobsets(draw: st.DrawFn) -> dict[str, Any]:
     status = {
         "restarts": counted + draw(st.integers(0, 1)),
         "restartsCountTowardsMax": counted,
-        "conditions": draw(conditions),
+        "conditions": draw(conditions) if draw(st.booleans()) else [],
         "replicatedJobsStatus": counts,
     }
     metadata = {"name": "train", "namespace": "default", "uid": "uid-train"}
-    return {"metadata": metadata, "spec": draw(specs) | {"replicatedJobs": rjobs}, "status": status}
+    policy = {"failurePolicy": draw(failure_policies)} if draw(mostly) else {}
+    return {"metadata": metadata, "spec": draw(specs) | policy | {"replicatedJobs": rjobs}, "status": status}
 
 
 few = st.integers(0, 1)
 ends = st.lists(
     st.fixed_dictionaries(
         {
-            "type": st.sampled_from(("Complete", "Failed", "Suspended")),
+            "type": st.sampled_from(("Failed", "Failed", "Complete", "Suspended")),
             "status": st.just("True"),
             "reason": st.sampled_from(("BackoffLimitExceeded", "PodFailurePolicy")),
             "message": st.sampled_from(("x", "yx", "z")),
-            "lastTransitionTime": st.integers(-3, 0).map(at),
+            "lastTransitionTime": st.sampled_from((at(0), at(-1))),
         }
     ),
     max_size=1,
@@ -139,16 +143,16 @@ ends = st.lists(
 
 
 @st.composite
-def jobs(draw: st.DrawFn) -> dict[str, Any]:
-    """A Job of some role, some attempt and some state; now and then with a label missing."""
+def jobs(draw: st.DrawFn, restarts: int) -> dict[str, Any]:
+    """A Job of some role, about this attempt, in some state; now and then with a label missing."""
     role, index = draw(st.sampled_from(ROLES)), draw(st.integers(0, 1))
     labels = {
         keys.REPLICATED_JOB_NAME: role,
         keys.JOB_INDEX: str(index),
-        keys.RESTART_ATTEMPT: str(draw(st.integers(0, 3))),
+        keys.RESTART_ATTEMPT: str(restarts + draw(st.sampled_from((0, 0, -1, 1)))),
         keys.JOB_RESTART_ATTEMPT: str(draw(st.integers(0, 1))),
     }
-    missing = draw(st.none() | st.sampled_from(sorted(labels))) if draw(st.integers(0, 9)) == 0 else None
+    missing = draw(st.sampled_from((*[None] * 100, *sorted(labels))))
     metadata = {"name": f"train-{role}-{index}", "namespace": "default", "uid": f"{role}{index}"}
     going = {"deletionTimestamp": at(0)} if draw(st.booleans()) else {}
     return {
@@ -162,19 +166,30 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-worlds = st.fixed_dictionaries(
-    {
-        "jobset": jobsets(),
-        "jobs": st.lists(jobs(), max_size=6, unique_by=lambda job: job["metadata"]["name"]),
-        "gates": st.builds(
-            FeatureGates,
-            restart_job=st.booleans(),
-            elastic_jobset=st.booleans(),
-            in_place_restart=st.booleans(),
-        ),
-        "service_exists": st.booleans(),
-    }
+gates = st.builds(
+    FeatureGates,
+    restart_job=st.booleans(),
+    elastic_jobset=st.booleans(),
+    in_place_restart=st.booleans(),
 )
+
+
+@st.composite
+def all_worlds(draw: st.DrawFn) -> dict[str, Any]:
+    """A JobSet, its Jobs and the gates."""
+    jobset = draw(jobsets())
+    job, least = jobs(jobset["status"]["restarts"]), draw(st.sampled_from((3, 1, 0)))
+    return {
+        "jobset": jobset,
+        "jobs": draw(
+            st.lists(job, min_size=least, max_size=6, unique_by=lambda found: str(found["metadata"]["name"]))
+        ),
+        "gates": draw(gates),
+        "service_exists": draw(st.booleans()),
+    }
+
+
+worlds = all_worlds()
 World = dict[str, Any]
 
 
@@ -207,10 +222,11 @@ def bodies(plan: Plan) -> list[Any]:
     return [action.body() for action in actions_of(plan, CreateJob)]
 
 
-@given(worlds, st.randoms(use_true_random=False))
-def test_the_order_in_which_jobs_are_read_does_not_matter(world: World, random: Any) -> None:
-    shuffled = {**world, "jobs": random.sample(world["jobs"], len(world["jobs"]))}
-    plan, other = decide(read(world)), decide(read(shuffled))
+@settings(max_examples=300)
+@given(worlds)
+def test_the_order_in_which_jobs_are_read_does_not_matter(world: World) -> None:
+    backwards = {**world, "jobs": world["jobs"][::-1]}
+    plan, other = decide(read(world)), decide(read(backwards))
 
     assert (plan.status, plan.events, plan.outcome) == (other.status, other.events, other.outcome)
     assert [sorted(map(repr, step)) for step in plan.steps] == [
@@ -258,17 +274,32 @@ def _individual(status: Any) -> int:
 
 
 @given(worlds)
-def test_only_superseded_jobs_go_before_the_end(world: World) -> None:
+def test_only_superseded_jobs_go_before_the_end_and_only_running_ones_after(world: World) -> None:
     snapshot = read(world)
-    deleted = {action.name for action in actions_of(decide(snapshot), DeleteJob)}
-    buckets = sort_jobs(snapshot)
+    status, alone = snapshot.jobset.status, world["gates"].restart_job
+    jobs = {job.name: job for job in snapshot.jobs if isinstance(job, ChildJob)}
 
-    if isinstance(buckets, Buckets):
-        finished = snapshot.jobset.status.finished is not None
-        may_go = buckets.active if finished else buckets.superseded
-        assert deleted == {job.name for job in may_go if not job.is_being_deleted}
-    else:
-        assert not deleted
+    for action in actions_of(decide(snapshot), DeleteJob):
+        job = jobs[action.name]
+        is_old = job.restart_attempt < status.restarts
+        assert not job.is_being_deleted
+        if status.finished is not None:
+            assert job.state is JobState.ACTIVE
+            assert not is_old
+        else:
+            assert is_old or (alone and job.job_restart_attempt == 0)
+
+
+@given(worlds)
+def test_all_superseded_jobs_go(world: World) -> None:
+    snapshot = read(world)
+    plan = decide(snapshot)
+    deleted = {action.name for action in actions_of(plan, DeleteJob)}
+
+    for job in snapshot.jobs if plan.error is None and snapshot.jobset.status.finished is None else ():
+        assert isinstance(job, ChildJob)
+        is_old = job.restart_attempt < snapshot.jobset.status.restarts
+        assert not is_old or job.is_being_deleted or job.name in deleted
 
 
 @given(worlds)
@@ -280,8 +311,10 @@ def test_a_finished_jobset_stays_finished_and_makes_nothing(world: World) -> Non
         assert plan.status is None or plan.status.finished == finished
         assert not actions_of(plan, CreateJob)
         assert plan.outcome is None
-    elif plan.status is not None:
-        assert (plan.outcome is not None) == (plan.status.finished is not None)
+    elif plan.status is not None and (ended := plan.status.finished) is not None:
+        assert plan.outcome == plan.status.terminal_state == ended.type
+    else:
+        assert plan.outcome is None
 
 
 @given(worlds)
