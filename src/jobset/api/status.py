@@ -96,7 +96,12 @@ def write_status(status: JobSetStatus, raw: Mapping[str, Any] | None) -> dict[st
 
 
 def _write(struct: msgspec.Struct) -> dict[str, Any]:
-    return {key: value for key, value in msgspec.to_builtins(struct).items() if value is not None}
+    plain = msgspec.to_builtins(struct)
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in plain.items()
+        if value is not None
+    }
 
 
 def _camel(name: str) -> str:
