@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobset.api import keys, names
+from jobset.api import keys
 from jobset.api.children import ChildJob, StrayJob, read_child, read_pod
 from jobset.api.gates import FeatureGates
 from jobset.api.jobset import JobSet, read_jobset
 from jobset.core.snapshot import Snapshot
+from jobset.core.volumes import wanted_claims
 from jobset.kube.cache import Index, Key, WatchCache, controller_of
 from jobset.kube.client import Client, Object, Selection
 from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES, Resource
@@ -90,7 +91,7 @@ class Observer:
             pods=tuple(read_pod(pod) for pod in self._pods_of(jobset)),
             service_exists=self.services.get(jobset.namespace, jobset.subdomain) is not None,
             claims=frozenset(
-                name for name in _claim_names(jobset) if self.claims.get(jobset.namespace, name)
+                name for name in wanted_claims(jobset) if self.claims.get(jobset.namespace, name)
             ),
             gates=self.gates,
         )
@@ -124,12 +125,6 @@ class Observer:
     def _forget_reading(self, before: Object | None, after: Object | None) -> None:
         if before is not None and (after is None or after["metadata"]["uid"] != before["metadata"]["uid"]):
             self._readings.pop(before["metadata"]["uid"], None)
-
-
-def _claim_names(jobset: JobSet) -> Iterable[str]:
-    for policy in jobset.spec.volume_claim_policies or ():
-        for template in policy.templates or ():
-            yield names.claim_name((template.get("metadata") or {}).get("name", ""), jobset.name)
 
 
 def _jobset_uid(job: Object) -> Iterable[str]:
