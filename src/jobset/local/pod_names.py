@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from jobset.api.jobset import JobSet, read_jobset
+from jobset.api.jobset import JobSet, StartupOrder, read_jobset
 from jobset.api.names import job_name, pod_hostname
 from jobset.kube.cache import WatchCache
 from jobset.kube.client import Client
@@ -32,6 +32,8 @@ Object: TypeAlias = Mapping[str, Any]
 
 _GATHER_SECONDS = 0.02
 """Changes that come together are published together."""
+_MOST_SECONDS_TO_SETTLE = 1.0
+_LOOK_AGAIN_SECONDS = 0.01
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +60,9 @@ class PodNames:
     """Hosts file and hostname by uid, for pods that are told of it by their environment."""
     _expected: dict[str, str] = field(default_factory=dict)
     """Every form of the name of a pod that may come, with its full name."""
+    _opened: dict[str, tuple[Name | None, str]] = field(default_factory=dict)
+    """Name and address of every pod that is about to run or runs, by uid."""
+    _gatherings: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -95,14 +100,29 @@ class PodNames:
 
     def open(self, pod: Object, hostname: str, address: str) -> str | None:
         """The file that is the pod's /etc/hosts; None where it cannot have one."""
+        self._opened[pod["metadata"]["uid"]] = (own_name(pod), address)
+        self._changed.set()
         if self.way.name not in (WayName.NAMESPACES, WayName.NSS_WRAPPER):
             return None
         path = self._hosts.open(pod, hostname, address)
         self._files[pod["metadata"]["uid"]] = (path, hostname)
         return path if self.way.name is WayName.NAMESPACES else None
 
+    async def settled(self, pod: Object) -> None:
+        """Returns when the pods that start together with this one have addresses, and all files tell them."""
+        name = own_name(pod)
+        if name is None:
+            return
+        place = (name.namespace, pod["spec"]["subdomain"])
+        gathering = self._gatherings.get(place)
+        if gathering is None:
+            gathering = self._gatherings[place] = asyncio.create_task(self._gather(place))
+            gathering.add_done_callback(lambda _: self._gatherings.pop(place, None))
+        await asyncio.shield(gathering)
+
     def close(self, uid: str) -> None:
         """The pod's containers are gone."""
+        self._opened.pop(uid, None)
         if self._files.pop(uid, None) is not None:
             self._hosts.close(uid)
 
@@ -167,8 +187,38 @@ class PodNames:
             await self._changed.wait()
             self._changed.clear()
             with suppress(OSError):
-                self._write(published_names(self._pods.all(), self._services.all()))
+                self._write(self._published())
             await asyncio.sleep(_GATHER_SECONDS)
+
+    def _published(self) -> dict[Name, tuple[str, ...]]:
+        return published_names(map(self._with_address, self._pods.all()), self._services.all())
+
+    def _with_address(self, pod: Object) -> Object:
+        """The pod with the address that it is given, before its status says so."""
+        opened = self._opened.get(pod["metadata"]["uid"])
+        if opened is None or (pod.get("status") or {}).get("podIP"):
+            return pod
+        return {**pod, "status": {**(pod.get("status") or {}), "podIP": opened[1]}}
+
+    async def _gather(self, place: tuple[str, str]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOST_SECONDS_TO_SETTLE):
+                while self._missing(place):
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        with suppress(OSError):
+            self._write(self._published())
+
+    def _missing(self, place: tuple[str, str]) -> set[Name]:
+        """Names of pods that are to start now and have no address yet."""
+        there = {name for name, _ in self._opened.values()}
+        there |= {own_name(pod) for pod in self._pods.all() if _will_not_start(pod)}
+        expected = {
+            name
+            for jobset in map(read_jobset, self._jobsets.all())
+            if (jobset.namespace, jobset.subdomain) == place and not jobset.status.finished
+            for name in _starting_names(jobset)
+        }
+        return expected - there
 
     def _write(self, published: Mapping[Name, tuple[str, ...]]) -> None:
         if self.way.name is WayName.HOSTS_FILE:
@@ -185,6 +235,29 @@ def _pod_names(jobset: JobSet) -> Iterator[Name]:
             job = job_name(jobset.name, rjob.name, index)
             for number in range(rjob.completions or rjob.parallelism or 1):
                 yield Name(jobset.namespace, f"{pod_hostname(job, number)}.{jobset.subdomain}")
+
+
+def _starting_names(jobset: JobSet) -> Iterator[Name]:
+    """The names of the pods that a JobSet starts without waiting for another role."""
+    policy = jobset.spec.startup_policy
+    in_order = policy is not None and policy.startup_policy_order == StartupOrder.IN_ORDER
+    for rjob in jobset.replicated_jobs[: 1 if in_order else None]:
+        if rjob.depends_on or rjob.job_spec.get("completionMode") == "NonIndexed":
+            continue
+        parallelism = 1 if rjob.parallelism is None else rjob.parallelism
+        pods = parallelism if rjob.completions is None else min(parallelism, rjob.completions)
+        for index in range(rjob.replicas):
+            job = job_name(jobset.name, rjob.name, index)
+            for number in range(pods):
+                yield Name(jobset.namespace, f"{pod_hostname(job, number)}.{jobset.subdomain}")
+
+
+def _will_not_start(pod: Object) -> bool:
+    """Whether it makes no sense to wait for the pod's address."""
+    status = pod.get("status") or {}
+    conditions = status.get("conditions") or ()
+    is_stuck = any(c["type"] == "PodScheduled" and c["status"] == "False" for c in conditions)
+    return is_stuck or status.get("phase") in ("Succeeded", "Failed")
 
 
 def _is_news(before: Object | None, after: Object | None) -> bool:

@@ -69,6 +69,7 @@ class PodHome:
             self.problem = self._make_volumes()
             if self.problem is None:
                 self.hosts_file = services.names.open(self.pod, hostname_of(self.pod), self.address)
+                await services.names.settled(self.pod)
                 self.is_ready = True
         except Exception as error:
             # Whatever is lacking (addresses, disk, handles), the pod waits and says so.

@@ -32,6 +32,13 @@ class Names(Protocol):
         """
         ...
 
+    async def settled(self, pod: Object) -> None:
+        """Returns when the pods that start together with this one are published, or soon after.
+
+        In a cluster a container takes so long to start that its peers have their names by then.
+        """
+        ...
+
     def close(self, uid: str) -> None:
         """The pod's containers are gone: its hosts file may go. No error when unknown."""
         ...
@@ -80,6 +87,9 @@ class NoNames:
 
     def open(self, pod: Object, hostname: str, address: str) -> str | None:  # noqa: ARG002
         return None
+
+    async def settled(self, pod: Object) -> None:
+        pass
 
     def close(self, uid: str) -> None:
         pass
