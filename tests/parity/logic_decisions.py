@@ -53,6 +53,9 @@ def _compare(expect: Answer, answer: Answer) -> str | None:
             error = answer.get("error_text")
             if (wanted is None) != (error is None) or any(part not in error for part in wanted or ()):
                 return f"error: expected {wanted}, got {error!r}"
+        elif name == "error" and name not in answer:
+            if wanted != (answer.get("error_text") is not None):
+                return f"error: expected {wanted}, got {answer.get('error_text')!r}"
         elif name in answer and (found := difference({name: wanted}, {name: answer[name]})):
             return found
         elif name not in answer and name not in ("type", "observable_on_a_job"):

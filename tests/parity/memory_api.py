@@ -14,14 +14,6 @@ from jobset.kube.transport import Request, Response, WatchEvent
 Key = tuple[str, str, str]
 """Plural, namespace, name."""
 
-_PLURALS = {
-    "JobSet": "jobsets",
-    "Job": "jobs",
-    "Pod": "pods",
-    "Node": "nodes",
-    "Service": "services",
-    "PersistentVolumeClaim": "persistentvolumeclaims",
-}
 # A write has another verb here than in the data set when we send less than the whole object.
 _VERBS = {
     "get": {"GET"},
@@ -50,7 +42,7 @@ class MemoryApi:
         self.sent_statuses: dict[str, dict[str, Any]] = {}
         for obj in objects:
             self._put(
-                (_PLURALS[obj["kind"]], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]), obj
+                (_plural(obj["kind"]), obj["metadata"].get("namespace", ""), obj["metadata"]["name"]), obj
             )
         self.first_statuses = {key: obj.get("status") for key, obj in self.objects.items()}
         self.last_statuses = dict(self.first_statuses)
@@ -134,9 +126,13 @@ class MemoryApi:
 
     def _fault(self, plural: str, call: str) -> str | None:
         for fault in self._faults:
-            if _PLURALS.get(fault["kind"]) == plural and call in _VERBS[fault["verb"]]:
+            if _plural(fault["kind"]) == plural and call in _VERBS[fault["verb"]]:
                 return fault["message"]
         return None
+
+
+def _plural(kind: str) -> str:
+    return f"{kind.lower()}s"
 
 
 def _split(path: str) -> tuple[str, str, str, str]:
