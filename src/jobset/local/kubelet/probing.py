@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from jobset.local.kubelet.facts import Object
+from jobset.local.kubelet.grpc_health import check_health
 from jobset.local.processes.starter import Process
 
 _BODY_SHOWN = 10 * 1024
@@ -46,7 +47,9 @@ async def ask(handler: Object, target: Target, timeout: float) -> Answer:
         async with asyncio.timeout(timeout):
             if handler.get("httpGet"):
                 return await _ask_http(handler["httpGet"], target)
-            return await _ask_tcp(handler.get("tcpSocket") or handler.get("grpc") or {}, target)
+            if handler.get("grpc"):
+                return await _ask_grpc(handler["grpc"], target)
+            return await _ask_tcp(handler.get("tcpSocket") or {}, target)
     except TimeoutError:
         return Answer(False, f"no answer within {timeout:g}s (Client.Timeout or context deadline exceeded)")
     except (OSError, ValueError) as error:
@@ -67,6 +70,15 @@ async def _ask_tcp(action: Object, target: Target) -> Answer:
     _, writer = await asyncio.open_connection(host, port)
     writer.close()
     return Answer(True)
+
+
+async def _ask_grpc(action: Object, target: Target) -> Answer:
+    word = await check_health(target.address, _port(action.get("port"), target), action.get("service") or "")
+    if word == "SERVING":
+        return Answer(True, "service is healthy")
+    return Answer(
+        False, f'service unhealthy (responded with "{word}")' if word else "error: no health status"
+    )
 
 
 async def _ask_http(action: Object, target: Target) -> Answer:
