@@ -8,17 +8,27 @@ from typing import Any
 from jobset.kube.errors import NotFound
 from jobset.kube.resources import JOBS, PODS
 from jobset.kube.transport import WatchEvent
-from jobset.local.clock import Clock, run_virtual
+from jobset.local.clock import Clock
 from tests.golden.outcome import Outcome
 from tests.golden.timelines import Timeline
-from tests.golden.worlds import NAMESPACE, a_plane, counted_events, play_pods, seconds, until, watch
+from tests.golden.worlds import (
+    NAMESPACE,
+    Pace,
+    a_plane,
+    at_some_pace,
+    counted_events,
+    play_pods,
+    seconds,
+    until,
+    watch,
+)
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 
 
 def check(case: Mapping[str, Any]) -> Outcome:
     """None when the scenario ends as recorded, else the differences."""
-    return run_virtual(lambda clock: Scenario(case).play(clock))
+    return at_some_pace(lambda pace, clock: Scenario(case).play(pace, clock))
 
 
 class Scenario:
@@ -30,10 +40,10 @@ class Scenario:
         self.pods: dict[str, list[str]] = {}
         """Pod names by index, `-` for a NonIndexed Job, in order of creation."""
 
-    async def play(self, clock: Clock) -> Outcome:
+    async def play(self, pace: Pace, clock: Clock) -> Outcome:
         case = self.case
-        async with a_plane(clock) as plane:
-            play_pods(plane, self.outcome)
+        async with a_plane(clock, pace) as plane:
+            play_pods(plane, pace, self.outcome)
             await watch(plane, JOBS, self.see_job)
             await watch(plane, PODS, self.see_pod)
             await plane.client.create(JOBS, self.job())
@@ -136,5 +146,15 @@ def mask_times(value: Any, scenario: Scenario) -> Any:
 
 
 def difference(what: str, found: Any, wanted: Any) -> str | None:
-    """How two readings differ, in one line."""
-    return None if found == wanted else f"{what}: {found} instead of {wanted}"
+    """How two readings differ, in one line: what is equal in both is left out."""
+    if found == wanted:
+        return None
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        missing = object()
+        both = {key: (found.get(key, missing), wanted.get(key, missing)) for key in {**found, **wanted}}
+        parts = (
+            difference(f"{what}.{key}", *("(none)" if v is missing else v for v in pair))
+            for key, pair in both.items()
+        )
+        return ", ".join(part for part in parts if part)
+    return f"{what}: {found} instead of {wanted}"

@@ -7,6 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+_TICK = 1e-6
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -86,7 +88,8 @@ class WorkQueue(Generic[K]):
         return len(self._ready)
 
     def _release_due(self) -> None:
-        now = asyncio.get_running_loop().time()
+        # A loop may call a timer a clock tick early; to wait again for less than that would spin.
+        now = asyncio.get_running_loop().time() + _TICK
         while self._delayed and self._delayed[0][0] <= now:
             due, _, key = heapq.heappop(self._delayed)
             if self._due.get(key) == due:

@@ -12,6 +12,7 @@ from jobset.controller.reconcile import JobSetController
 from jobset.controller.settings import Settings
 from jobset.kube.client import Client, Object
 from jobset.kube.resources import NODES
+from jobset.kube.transport import Transport
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import Clock, wall_clock
 from jobset.local.garbage import GarbageCollector
@@ -30,6 +31,7 @@ class PlaneOptions:
 
     `random` decides uids and name suffixes; `nodes` are Node objects. `gather_seconds` says how long changes
     of that many pods of a Job are gathered. `waits_for_claims`: pods wait until somebody binds their claims.
+    `transport` is the way to the server, for worlds where it has a length.
     """
 
     clock: Clock = wall_clock
@@ -39,6 +41,7 @@ class PlaneOptions:
     host: str = "localhost"
     gather_seconds: Callable[[int], float] = gather_seconds
     waits_for_claims: bool = False
+    transport: Callable[[ApiServer], Transport] = LocalTransport
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ class Plane:
             random=options.random,
             gates=options.gates,
         )
-        self.client = Client(LocalTransport(self.server))
+        self.client = Client(options.transport(self.server))
         self.controller = JobSetController(
             self.client, options.clock, Settings(gates=options.gates, host=options.host)
         )

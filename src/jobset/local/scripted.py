@@ -58,6 +58,8 @@ class ScriptedPods:
     client: Client
     clock: Callable[[], datetime]
     script: Script
+    start_seconds: float = 0.0
+    """How long a pod with a node takes to run."""
     _pods: WatchCache = field(init=False)
     _deleted: dict[str, asyncio.Event] = field(default_factory=dict)
     _group: asyncio.TaskGroup = field(init=False)
@@ -85,6 +87,9 @@ class ScriptedPods:
     async def _live(self, pod: Object) -> None:
         outcome = parse_outcome(self.script(pod))
         try:
+            if await self._was_deleted_within(pod, self.start_seconds):
+                await self._remove(pod)
+                return
             await self._write(pod, _running(pod, self.clock(), is_ready=outcome.verb != "never-ready"))
             if not await self._was_deleted_within(pod, outcome.seconds) and await self._play(pod, outcome):
                 return

@@ -16,6 +16,7 @@ from jobset.api import keys
 from jobset.api.gates import FeatureGates
 from jobset.kube.errors import api_error
 from jobset.kube.resources import JOBSETS, NODES, PERSISTENT_VOLUME_CLAIMS, PODS
+from jobset.local.empty_structs import with_empty_structs
 from jobset.local.kinds.rules import KindRules
 from jobset.local.plugins import CREATE, UPDATE, Object, ResourceKey, Review
 from jobset.local.statuses import failure
@@ -76,8 +77,10 @@ class JobSetAdmission:
         """The JobSet with the defaults of the webhook; only on create, as registered."""
         if review.operation != CREATE or review.subresource:
             return review.object
+        if not isinstance(review.object.get("spec"), Mapping):
+            return review.object
         # A default of the webhook can need one of the schema.
-        return _normalise(default_jobset(review.object))
+        return with_empty_structs(_normalise(default_jobset(review.object)))
 
     def validate(self, review: Review) -> None:
         """Refuse what breaks JobSet's own rules."""
