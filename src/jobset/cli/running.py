@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,7 +28,7 @@ from jobset.local.processes.fork import StarterHandle
 from jobset.local.runs.apply import Refused
 from jobset.local.runs.control import Control
 from jobset.local.runs.directory import CannotWrite, InUse, RunDirectory, open_directory, state_home
-from jobset.local.runs.report import Outcome, Report
+from jobset.local.runs.report import Notice, Outcome, Report
 from jobset.local.runs.run import Run, RunOptions
 from jobset.local.runs.tails import LogTails
 
@@ -156,6 +156,7 @@ class Session:
         async with open_machine(
             self.handle, self.directory, self._machine_options(), listeners, self.console.said
         ) as machine:
+            _tell_notices(machine.notices)
             run = self._prepare(machine, control)
             drawing = asyncio.create_task(self._draw(run)) if self.console.is_live else None
             try:
@@ -173,13 +174,14 @@ class Session:
             options=RunOptions(
                 namespace=settings.namespace,
                 timeout=settings.timeout,
-                notices=self.inputs.notices,
+                notices=(*self.inputs.notices, *machine.notices),
                 logs=self.directory.logs,
                 run_directory=self.directory.path if settings.keep else None,
             ),
             control=control,
             tails=self.tails,
             log_file=machine.log_file,
+            explain=machine.explain,
         )
 
     def _machine_options(self) -> MachineOptions:
@@ -205,11 +207,15 @@ class Session:
             self.console.said(
                 f"Waits are multiplied by {self.settings.wait_scale:g}: times are not those of a cluster"
             )
-        for notice in self.inputs.notices:
-            click.echo(f"Notice: {notice.object} {notice.field}: {notice.message}", err=True)
+        _tell_notices(self.inputs.notices)
 
     async def _draw(self, run: Run) -> None:
         while True:
             height = shutil.get_terminal_size().lines - _LINES_BESIDE_ROWS
             self.console.printer.show(build_rows(run.history, wall_clock(), height))
             await asyncio.sleep(_FRAME_SECONDS)
+
+
+def _tell_notices(notices: Sequence[Notice]) -> None:
+    for notice in notices:
+        click.echo(f"Notice: {notice.object} {notice.field}: {notice.message}", err=True)

@@ -15,6 +15,7 @@ from jobset.local.kubelet.ports import LogListener, OneAddress, Tell
 from jobset.local.kubelet.services import NodeSettings
 from jobset.local.machine_node import MachineFacts, build_node, read_machine
 from jobset.local.names.addresses import LoopbackAddresses, take_block
+from jobset.local.names.port_conflicts import conflicting_ports, explain_port_conflict, read_holders
 from jobset.local.names.ways import Way, WayName, choose_way, find_wrapper_library, read_environment
 from jobset.local.plane import Plane, PlaneOptions
 from jobset.local.pod_names import PodNames
@@ -23,6 +24,7 @@ from jobset.local.processes.fork import StarterHandle
 from jobset.local.processes.starter import Abilities
 from jobset.local.runs.directory import RunDirectory
 from jobset.local.runs.records import ContainerRun
+from jobset.local.runs.report import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,12 @@ class MachineOptions:
     strict_gpus: bool = False
 
 
+_LOST = {
+    "own_mounts": "volumes appear only at paths that this user may create, as links that all programs see",
+    "own_processes": "processes are told from each other by descent, so one that hides may outlive its pod",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What a run needs of the machine while it is open."""
@@ -49,6 +57,25 @@ class Machine:
     facts: MachineFacts
     way: Way
     directory: RunDirectory
+    starter: ProcessStarter
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What programs must do without on this machine, told before the first pod starts."""
+        abilities = self.starter.abilities
+        lost = [("names", loss) for loss in self.way.losses]
+        lost += [
+            (name, f"{_LOST[name]} ({reason})")
+            for name, reason in abilities.missing.items()
+            if name in _LOST and not getattr(abilities, name)
+        ]
+        return tuple(Notice(object="this machine", field=name, message=text) for name, text in lost)
+
+    def explain(self, run: ContainerRun, lines: Sequence[str]) -> str:  # noqa: ARG002
+        """What this machine knows about why a container failed, judging by its last lines; often nothing."""
+        if conflicting_ports(lines) is None:
+            return ""
+        return explain_port_conflict(lines, read_holders(self.starter.programs())) or ""
 
     def log_file(self, run: ContainerRun) -> str:
         """The file that keeps the log of a container run."""
@@ -107,7 +134,7 @@ async def open_machine(
             plane.run_beside(ClaimController(client=plane.client, paths=directory.paths).run())
             running = plane.run_beside(kubelet.run())
             try:
-                yield Machine(client=plane.client, facts=facts, way=way, directory=directory)
+                yield Machine(client=plane.client, facts=facts, way=way, directory=directory, starter=starter)
             finally:
                 # Before the API goes: the last processes end while somebody still looks after them.
                 running.cancel()

@@ -2,9 +2,12 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+
+from jobset.local.processes.tree import descendants_of
 
 _IN_USE = re.compile(
     r"address already in use|EADDRINUSE|only one usage of each socket address", re.IGNORECASE
@@ -43,15 +46,15 @@ def conflicting_ports(lines: Sequence[str]) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(port for port in ports if 0 < port < 65536))
 
 
-def explain_port_conflict(lines: Sequence[str], holders: Iterable[Holder], own_pod: str) -> str | None:
-    """Who has the port that a program of `own_pod` wanted, and the remedy; None when that was not its trouble.
+def explain_port_conflict(lines: Sequence[str], holders: Iterable[Holder]) -> str | None:
+    """Who has the port that a failed program wanted, and the remedy; None when that was not its trouble.
 
     `lines` are the last of its log, `holders` the listening pods.
     """
     ports = conflicting_ports(lines)
     if ports is None:
         return None
-    others = [holder for holder in holders if holder.pod != own_pod]
+    others = list(holders)
     taken = [holder for holder in others if holder.listener.port in ports]
     if not taken and not ports:
         # The program did not say which port: a socket on all addresses is the likely one.
@@ -61,12 +64,13 @@ def explain_port_conflict(lines: Sequence[str], holders: Iterable[Holder], own_p
     return f"{'; '.join(_describe(holder) for holder in taken[:3])}. {_REMEDY.capitalize()}"
 
 
-def read_holders(processes: Mapping[int, str]) -> tuple[Holder, ...]:
-    """The listening sockets of pods; `processes` are ids of processes and the pods they belong to."""
+def read_holders(programs: Mapping[int, str]) -> tuple[Holder, ...]:
+    """The listening sockets of pods; `programs` are ids of their main processes, with the pods' names."""
     listeners = {listener.inode: listener for listener in _read_listeners()}
     return tuple(
         Holder(pod=pod, pid=pid, listener=listeners[inode])
-        for pid, pod in processes.items()
+        for main, pod in programs.items()
+        for pid in (main, *descendants_of(main))
         for inode in _sockets_of(pid)
         if inode in listeners
     )
@@ -98,8 +102,8 @@ def _named(ports: Sequence[int]) -> str:
 
 
 def _address(text: str) -> str:
-    # The kernel prints each 32-bit word in the machine's own byte order; all machines we know are little-endian.
-    words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
+    # The kernel prints each 32-bit word as a number in the machine's own byte order.
+    words = [int(text[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(text), 8)]
     data = b"".join(words)
     if len(data) == 4:
         return ".".join(map(str, data))

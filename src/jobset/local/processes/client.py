@@ -53,7 +53,7 @@ class ProcessStarter:
         self._starting[key] = answer
         files = [launch.stdout, launch.stderr, *(() if launch.stdin is None else (launch.stdin,))]
         # Known before it is asked for: a short program's end is told together with its start.
-        process = self._running[key] = StartedProcess(self, key)
+        process = self._running[key] = StartedProcess(self, key, launch.hostname)
         self._send(("start", key, _plain(launch)), files, answer)
         try:
             process.pid = await answer
@@ -66,6 +66,10 @@ class ProcessStarter:
         finally:
             self._starting.pop(key, None)
         return process
+
+    def programs(self) -> dict[int, str]:
+        """The process ids of the main programs that run, with their host names."""
+        return {process.pid: process.hostname for process in self._running.values() if process.pid}
 
     def remove_afterwards(self, paths: Iterable[str]) -> None:
         """What the starter removes, after everything has ended, if this process dies without `close`."""
@@ -188,8 +192,9 @@ class ProcessStarter:
 class StartedProcess:
     """One container that was started."""
 
-    def __init__(self, starter: ProcessStarter, key: int) -> None:
+    def __init__(self, starter: ProcessStarter, key: int, hostname: str) -> None:
         self.pid = 0
+        self.hostname = hostname
         self._starter = starter
         self._key = key
         self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()

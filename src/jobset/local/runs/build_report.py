@@ -143,13 +143,16 @@ def _find_job(history: History, key: ObjectKey, restart: RestartRecord) -> JobRe
 
 
 def _small_restarts(records: Iterable[JobRecord]) -> Iterator[Restart]:
-    """Pods that were replaced and containers that ran again, in Jobs that went on."""
-    for job in records:
+    """Pods that were replaced and containers that ran again, in Jobs that went on.
+
+    Those of a Job that failed are part of the cause of its failure.
+    """
+    for job in (record for record in records if record.failed is None):
         for number, pod in enumerate(job.pods, start=1):
             for run in pod.runs:
                 if run.restarted:
                     yield _container_restart(job, pod, run)
-            if pod.has_failed and job.failed is None:
+            if pod.has_failed:
                 yield Restart(
                     kind="Pod",
                     name=pod.view.name,
