@@ -61,7 +61,7 @@ def explain_port_conflict(lines: Sequence[str], holders: Iterable[Holder]) -> st
         taken = [holder for holder in others if holder.listener.address in _EVERYWHERE]
     if not taken:
         return f"a port{_named(ports)} is taken on this machine, by no pod of this run; {_REMEDY}"
-    return f"{'; '.join(_describe(holder) for holder in taken[:3])}. {_REMEDY.capitalize()}"
+    return f"{'; '.join(_describe(holder) for holder in taken[:3])}. A{_REMEDY[1:]}"
 
 
 def read_holders(programs: Mapping[int, str]) -> tuple[Holder, ...]:
