@@ -14,7 +14,8 @@ TORCHRUN = """#!{python}
 import os, socket, sys, time
 options = dict(a[2:].split("=", 1) for a in sys.argv[1:] if a.startswith("--"))
 rank, port = int(os.environ["JOB_COMPLETION_INDEX"]), int(options["master_port"])
-names = [f"pytorch-workers-0-{{i}}.pytorch{{tail}}" for i in range(4) for tail in ("", ".default.svc.cluster.local")]
+tails = ("", ".default.svc.cluster.local")
+names = [f"pytorch-workers-0-{{i}}.pytorch{{tail}}" for i in range(4) for tail in tails]
 deadline = time.monotonic() + 20
 
 def until(attempt):
