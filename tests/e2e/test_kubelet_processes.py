@@ -14,6 +14,7 @@ import pytest
 from jobset.kube.resources import CONFIG_MAPS
 from jobset.local.clock import wall_clock
 from jobset.local.kubelet.logs import ContainerLog, LogFile, LogSource
+from jobset.local.kubelet.mounts import unlinkable_mounts
 from jobset.local.names.addresses import take_block
 from jobset.local.processes.client import ProcessStarter
 from jobset.local.processes.fork import fork_starter
@@ -158,6 +159,22 @@ def test_a_termination_message_is_what_the_program_wrote(tmp_path):
     status = play(tmp_path, story)
     messages = [item["state"]["terminated"]["message"] for item in status["containerStatuses"]]
     assert messages == ["last words\n", "the log says it\n"]
+
+
+def test_mounts_that_links_cannot_stand_in_for_are_known_before_anything_starts(tmp_path):
+    mounts = [
+        {"name": "v", "mountPath": str(tmp_path)},
+        {"name": "h", "mountPath": str(tmp_path)},
+        {"name": "v", "mountPath": str(tmp_path / "free" / "place")},
+    ]
+    volumes = [{"name": "v", "emptyDir": {}}, {"name": "h", "hostPath": {"path": str(tmp_path)}}]
+
+    found = list(unlinkable_mounts({"containers": [shell("true", volumeMounts=mounts)], "volumes": volumes}))
+
+    assert [(path, value) for path, value, _ in found] == [
+        ("containers[0].volumeMounts[0].mountPath", str(tmp_path))
+    ]
+    assert "exists on this machine" in found[0][2]
 
 
 SERVER = """

@@ -3,7 +3,7 @@
 import filecmp
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from jobset.local.kubelet.environment import expand
@@ -63,6 +63,24 @@ def link_problem(target: str) -> str:
     if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
         return f"{target} cannot be made: {parent} is not writable by this user"
     return ""
+
+
+def unlinkable_mounts(spec: Object) -> Iterator[tuple[str, str, str]]:
+    """The mounts of a pod spec that links cannot stand in for: path below the spec, value, reason."""
+    host_paths = {
+        volume["name"]: volume["hostPath"].get("path")
+        for volume in spec.get("volumes") or ()
+        if volume.get("hostPath")
+    }
+    for kind in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(kind) or ()):
+            for position, mount in enumerate(container.get("volumeMounts") or ()):
+                target = mount.get("mountPath", "")
+                if host_paths.get(mount.get("name")) == target:
+                    continue
+                reason = link_problem(posixpath.normpath(target))
+                if reason:
+                    yield f"{kind}[{index}].volumeMounts[{position}].mountPath", target, reason
 
 
 @dataclass(slots=True)

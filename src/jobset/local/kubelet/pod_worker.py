@@ -1,7 +1,6 @@
 """One pod on this node: what is known of its containers; carries out the actions of a plan."""
 
 import asyncio
-import uuid
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, assert_never
@@ -45,6 +44,7 @@ class PodWorker:
     _stale: bool = False
     """Something that its volumes or variables show may have changed."""
     _said: set[str] = field(default_factory=set)
+    _retry: asyncio.TimerHandle | None = None
 
     def __post_init__(self) -> None:
         self.home = PodHome(services=self.services, pod=self.pod)
@@ -161,7 +161,12 @@ class PodWorker:
             self.services.wake(self.uid)
 
     def _try_again_later(self) -> None:
-        asyncio.get_running_loop().call_later(RETRY_SECONDS, self.touch)
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.touch()
 
     # Starting and stopping.
 
@@ -207,7 +212,7 @@ class PodWorker:
         old = self._known(container["name"])
         attempt = Attempt(
             number=number,
-            id=f"jobset://{uuid.uuid4().hex}",
+            id=f"jobset://{self.uid}/{old.name}/{number}",
             started_at=self.services.clock(),
             ended=ended,
             never_ran=ended is not None,
