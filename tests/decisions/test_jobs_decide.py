@@ -183,8 +183,8 @@ def test_what_ends_a_job_is_announced_before_it_is_concluded(job, pods, conditio
 
     assert plan.status is not None
     assert [(c.type, c.reason) for c in plan.status.conditions] == [condition]
-    assert {pod.uid for pod in plan.delete} == {pod.uid for pod in pods if pod.is_active}
-    assert plan.events == ()
+    assert {pod.uid for pod in plan.release} == {pod.uid for pod in pods}
+    assert (plan.delete, plan.events) == ((), ())
     assert plan.goes_on
 
 
@@ -222,6 +222,19 @@ def test_what_does_not_end_a_job(job, pods):
 TARGET = Condition(type="FailureTarget", status="True", reason="BackoffLimitExceeded", message="why")
 
 
+def test_pods_are_stopped_when_the_reason_is_written_and_they_are_accounted_for():
+    status = JobStatus(start_time=START, is_tracked=True, conditions=(TARGET,), uncounted_failed=("pod-0",))
+
+    tracked = decide(a_job(1, status=status), a_pod(0))
+    released = decide(a_job(1, status=status), a_pod(0, is_tracked=False))
+
+    assert tracked.delete == ()
+    assert [pod.uid for pod in released.delete] == ["pod-0"]
+    assert released.status is not None
+    assert (released.status.active, released.status.terminating) == (0, 1)
+    assert not released.status.is_finished
+
+
 def test_a_job_fails_only_when_nothing_is_left_running_or_uncounted():
     status = JobStatus(start_time=START, is_tracked=True, conditions=(TARGET,), uncounted_failed=("pod-0",))
     stopping = a_pod(0, is_terminating=True, is_tracked=False)
@@ -237,7 +250,7 @@ def test_a_job_fails_only_when_nothing_is_left_running_or_uncounted():
     assert [(event.type, event.reason) for event in after.events] == [("Warning", "BackoffLimitExceeded")]
 
 
-def test_pods_that_an_ending_job_stops_count_as_failed_before_their_finalizer_goes():
+def test_pods_that_an_ending_job_will_stop_count_as_failed_before_their_finalizer_goes():
     plan = decide(a_job(2, backoff_limit=0), a_pod(0, "Failed"), a_pod(1))
 
     assert plan.status is not None

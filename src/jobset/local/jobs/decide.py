@@ -7,6 +7,7 @@ from jobset.local.jobs.back_off import next_back_off, remembered_back_off
 from jobset.local.jobs.counting import Closing, count_finished
 from jobset.local.jobs.endings import COMPLETIONS_REACHED, Ending, is_complete, judge_end, time_to_deadline
 from jobset.local.jobs.plan import JobEvent, JobPlan
+from jobset.local.jobs.pod_facts import PodFacts
 from jobset.local.jobs.scaling import STEADY, Scaling, decide_scaling
 from jobset.local.jobs.snapshot import BUILT_IN_MANAGER, BackOff, JobSnapshot
 from jobset.local.jobs.status import SUSPENDED, JobStatus, with_condition
@@ -53,19 +54,23 @@ def _back_off(snapshot: JobSnapshot, tally: Tally) -> BackOff:
 
 
 def _end(snapshot: JobSnapshot, tally: Tally, back_off: BackOff, ending: Ending) -> JobPlan:
-    """Stop what runs and say why; conclude once nothing is left running or uncounted."""
+    """Say why, count and release what is left, stop what runs, conclude: each after what it rests on.
+
+    What runs is stopped only when the reason is written: else a crash would take its end for a failure.
+    """
     job = snapshot.job
     count = count_finished(snapshot, tally, Closing(counts_rest_as_failed=not ending.is_success))
+    is_announced = job.status.condition(ending.announced_as) is not None
+    is_ready_to_stop = is_announced and not count.released
+    stopped = tally.active if is_ready_to_stop else ()
     status = _started(count.status, snapshot)
     status = with_condition(status, ending.announced_as, True, ending.reason, ending.message, snapshot.now)
-    status = replace(status, active=0, ready=0, terminating=len(tally.terminating) + len(tally.active))
-    is_announced = job.status.condition(ending.announced_as) is not None
-    is_settled = not (status.terminating or status.uncounted_succeeded or status.uncounted_failed)
+    status = _with_pods(status, tally, gone=stopped)
     events: tuple[JobEvent, ...] = ()
-    if is_announced and is_settled and not count.released:
+    if is_ready_to_stop and not (status.terminating or status.uncounted_succeeded or status.uncounted_failed):
         status, events = _concluded(status, ending, snapshot)
     return JobPlan(
-        delete=tally.active,
+        delete=stopped,
         status=status if status != job.status else None,
         release=count.released,
         events=events,
@@ -95,13 +100,7 @@ def _go_on(
     events: tuple[JobEvent, ...] = ()
     if is_managed:
         status, events = _suspended_or_resumed(status, snapshot)
-    removed_ready = sum(pod.is_ready for pod in scaling.remove)
-    status = replace(
-        status,
-        active=len(tally.active) + len(scaling.create) - len(scaling.remove),
-        ready=sum(pod.is_ready for pod in tally.active) - removed_ready,
-        terminating=len(tally.terminating) + len(scaling.remove),
-    )
+    status = _with_pods(status, tally, gone=scaling.remove, new=len(scaling.create))
     return JobPlan(
         remove=scaling.remove,
         create=scaling.create,
@@ -111,6 +110,16 @@ def _go_on(
         back_off=back_off,
         look_again=_earliest(scaling.look_again, time_to_deadline(snapshot)),
         goes_on=scaling.is_partial or bool(count.released),
+    )
+
+
+def _with_pods(status: JobStatus, tally: Tally, *, gone: tuple[PodFacts, ...], new: int = 0) -> JobStatus:
+    """The status with the numbers of pods as they are once the plan is carried out."""
+    return replace(
+        status,
+        active=len(tally.active) + new - len(gone),
+        ready=sum(pod.is_ready for pod in tally.active) - sum(pod.is_ready for pod in gone),
+        terminating=len(tally.terminating) + len(gone),
     )
 
 

@@ -32,7 +32,7 @@ class JobPlan:
     remove: tuple[PodFacts, ...] = ()
     """Active pods that go without being counted: their finalizer is taken first."""
     delete: tuple[PodFacts, ...] = ()
-    """Active pods that go and are counted as the Job ends."""
+    """Active pods that go as the Job ends, which has accounted for them."""
     create: tuple[NewPod, ...] = ()
     status: JobStatus | None = None
     """The status to write; None when the stored one is right."""
