@@ -69,13 +69,16 @@ def live(
     *objects: Mapping[str, Any],
     script: Script,
     after: Mapping[float, Callable[[Control], None]] | None = None,
+    wait_scale: float = 1.0,
     **options: Any,
 ) -> tuple[Report, Notebook, float]:
     """The report of a run, what the observer saw, and how many virtual seconds it took."""
     notebook = Notebook()
 
     async def main(clock: Clock) -> tuple[Report, float]:
-        plane = Plane(PlaneOptions(clock=clock, random=random.Random(1), nodes=(NODE,)))
+        plane = Plane(
+            PlaneOptions(clock=clock, random=random.Random(1), nodes=(NODE,), wait_scale=wait_scale)
+        )
         run = Run(client=plane.client, clock=clock, observer=notebook, options=RunOptions(**options))
         kubelet = ScriptedKubelet(
             client=plane.client, clock=clock, script=script, listeners=(run.tails.take,)
@@ -191,3 +194,21 @@ def test_a_jobset_that_is_removed_after_its_end_has_ended():
     report, _, _ = live(a_manifest(ttlSecondsAfterFinished=0), script=lambda pod: (1, 0))
 
     assert [(jobset.state, report.exit_code) for jobset in report.jobsets] == [("Completed", 0)]
+
+
+def test_back_off_is_that_of_kubernetes_unless_it_is_shortened():
+    seen: set[str] = set()
+
+    def fail_first(pod: Mapping[str, Any]) -> tuple[float, int] | None:
+        is_first = not seen
+        seen.add(pod["metadata"]["uid"])
+        return (1, 1) if is_first else (1, 0)
+
+    patient = a_manifest(workers=1)
+    patient["spec"]["replicatedJobs"][0]["template"]["spec"]["backoffLimit"] = 3
+    _, _, true_to_kubernetes = live(patient, script=fail_first)
+    seen.clear()
+    _, _, shortened = live(patient, script=fail_first, wait_scale=0.1)
+
+    assert 11 <= true_to_kubernetes <= 14
+    assert 2 <= shortened <= 5

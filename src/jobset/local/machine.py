@@ -168,7 +168,11 @@ def _names(
 
 def _plane_options(facts: MachineFacts, options: MachineOptions) -> PlaneOptions:
     return PlaneOptions(
-        gates=options.gates, nodes=(build_node(facts),), host=facts.name, waits_for_claims=True
+        gates=options.gates,
+        nodes=(build_node(facts),),
+        host=facts.name,
+        waits_for_claims=True,
+        wait_scale=options.wait_scale,
     )
 
 

@@ -31,7 +31,8 @@ class PlaneOptions:
 
     `random` decides uids and name suffixes; `nodes` are Node objects. `gather_seconds` says how long changes
     of that many pods of a Job are gathered. `waits_for_claims`: pods wait until somebody binds their claims.
-    `transport` is the way to the server, for worlds where it has a length.
+    `wait_scale` multiplies the back-off of Jobs. `transport` is the way to the server, for worlds where it has
+    a length.
     """
 
     clock: Clock = wall_clock
@@ -41,6 +42,7 @@ class PlaneOptions:
     host: str = "localhost"
     gather_seconds: Callable[[int], float] = gather_seconds
     waits_for_claims: bool = False
+    wait_scale: float = 1.0
     transport: Callable[[ApiServer], Transport] = LocalTransport
 
 
@@ -105,6 +107,7 @@ class Plane:
                 clock=clock,
                 recorder=self.recorder("job-controller"),
                 gather_seconds=self.options.gather_seconds,
+                wait_scale=self.options.wait_scale,
             ).run(),
             Scheduler(
                 client=client,

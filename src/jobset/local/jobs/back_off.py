@@ -30,18 +30,20 @@ def remembered_back_off(pods: Iterable[PodFacts]) -> BackOff:
     return next_back_off(BackOff(), succeeded, [pod for pod in over if pod.phase == "Failed"])
 
 
-def remaining_delay(failures: int, last_failure_at: datetime | None, now: datetime) -> timedelta:
-    """How long the next pod still has to wait; never negative."""
+def remaining_delay(
+    failures: int, last_failure_at: datetime | None, now: datetime, scale: float = 1.0
+) -> timedelta:
+    """How long the next pod still has to wait, with all delays multiplied by `scale`; never negative."""
     if failures == 0 or last_failure_at is None:
         return NO_WAIT
     # 2 to the 6th is above the longest delay already; larger powers would only overflow.
     delay = min(FIRST_DELAY * (1 << min(failures - 1, 6)), LONGEST_DELAY)
-    return max(last_failure_at + delay - now, NO_WAIT)
+    return max(last_failure_at + delay * scale - now, NO_WAIT)
 
 
-def remaining_delay_of_index(replaced: PodFacts | None, now: datetime) -> timedelta:
+def remaining_delay_of_index(replaced: PodFacts | None, now: datetime, scale: float = 1.0) -> timedelta:
     """The same for one index of its own, whose last pod failed."""
     if replaced is None:
         return NO_WAIT
     failures = replaced.index_failures + replaced.index_ignored_failures + 1
-    return remaining_delay(failures, replaced.finished_at, now)
+    return remaining_delay(failures, replaced.finished_at, now, scale)

@@ -42,6 +42,7 @@ class JobController:
     recorder: Recorder
     gather_seconds: Callable[[int], float] = gather_seconds
     workers: int = 8
+    wait_scale: float = 1.0
     _jobs: WatchCache = field(init=False)
     _pods: WatchCache = field(init=False)
     _executor: Executor = field(init=False)
@@ -111,6 +112,7 @@ class JobController:
             pods=tuple(self._facts.get(job.uid, {}).values()),
             now=self.clock(),
             back_off=self._back_offs.get(job.uid),
+            wait_scale=self.wait_scale,
         )
 
     async def _claim(self, job: JobFacts) -> None:

@@ -43,7 +43,7 @@ def decide_scaling(snapshot: JobSnapshot, tally: Tally, back_off: BackOff) -> Sc
         return STEADY
     if job.backoff_limit_per_index is not None:
         return _fill_indexes_with_own_back_off(snapshot, tally, wanted - occupied)
-    wait = remaining_delay(back_off.failures, back_off.last_failure_at, snapshot.now)
+    wait = remaining_delay(back_off.failures, back_off.last_failure_at, snapshot.now, snapshot.wait_scale)
     if wait > NO_WAIT:
         return Scaling(look_again=wait)
     return _fill(job, tally, wanted - occupied)
@@ -71,7 +71,7 @@ def _fill_indexes_with_own_back_off(snapshot: JobSnapshot, tally: Tally, missing
     waits: list[timedelta] = []
     for index in islice(_pending_indexes(snapshot.job, tally), count):
         replaced = tally.awaiting_replacement.get(index)
-        wait = remaining_delay_of_index(replaced, snapshot.now)
+        wait = remaining_delay_of_index(replaced, snapshot.now, snapshot.wait_scale)
         if wait > NO_WAIT:
             waits.append(wait)
         else:

@@ -63,6 +63,8 @@ class JobSnapshot:
     """None when the controller has just started: what pods remember must do."""
     may_scale: bool = True
     """False when pods cannot be made at the moment: the decision only counts what there is."""
+    wait_scale: float = 1.0
+    """Back-off times are multiplied by this; 1 is what Kubernetes does."""
 
 
 def has_failed(job: JobFacts, pod: PodFacts) -> bool:
