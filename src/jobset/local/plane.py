@@ -31,8 +31,8 @@ class PlaneOptions:
 
     `random` decides uids and name suffixes; `nodes` are Node objects. `gather_seconds` says how long changes
     of that many pods of a Job are gathered. `waits_for_claims`: pods wait until somebody binds their claims.
-    `wait_scale` multiplies the back-off of Jobs. `transport` is the way to the server, for worlds where it has
-    a length.
+    `wait_scale` multiplies the back-off of Jobs. `transport` is the way to the server, for worlds in which it
+    has a length.
     """
 
     clock: Clock = wall_clock
