@@ -78,8 +78,9 @@ class Story:
                 await client.delete(SERVICES, NAMESPACE, action["delete_service"] or name)
             case "delete_pod":
                 pods = (await client.list(PODS, ALL)).items
-                (pod,) = (p for p in pods if place_of(p) == action["delete_pod"])
-                await client.delete(PODS, NAMESPACE, pod["metadata"]["name"])
+                found = [pod["metadata"] for pod in pods if place_of(pod) == action["delete_pod"]]
+                latest = max(found, key=lambda metadata: int(metadata["resourceVersion"]))
+                await client.delete(PODS, NAMESPACE, latest["name"])
             case "template" | "scale" as verb:
                 stored = await client.get(JOBSETS, NAMESPACE, name)
                 changed = EDITS[verb](stored["spec"], action[verb])

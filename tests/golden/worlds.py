@@ -33,6 +33,8 @@ PACES = (
     Pace(start_seconds=0.0, request_seconds=0.0),
     Pace(start_seconds=0.4, request_seconds=0.005),
     Pace(start_seconds=0.7, request_seconds=0.06),
+    Pace(start_seconds=0.2, request_seconds=0.02),
+    Pace(start_seconds=0.9, request_seconds=0.02),
 )
 """The recordings do not tell their pace, and some stories have several ends, for example whether a pod was
 seen ready in the second before it failed. A case passes when it comes out as recorded at one of these."""
