@@ -16,9 +16,9 @@ def roles(**replicas):
     return [role(name, count) for name, count in replicas.items()]
 
 
-def role(name, replicas=1, **more):
+def role(name, replicas=1, pods=1, **more):
     container = {"name": "c", "image": "x", "command": ["true"]}
-    job = {"parallelism": 1, "completions": 1, "template": {"spec": {"containers": [container]}}}
+    job = {"parallelism": pods, "completions": pods, "template": {"spec": {"containers": [container]}}}
     return {"name": name, "replicas": replicas, "template": {"spec": job}, **more}
 
 
@@ -154,6 +154,14 @@ STORIES = {
             "failurePolicy": policy(1),
         },
         script={"a-0": ["BackoffLimitExceeded", "succeed"]},
+    ),
+    "scaled while it runs": Story(
+        ends=("", 0),
+        spec={"replicatedJobs": roles(a=2)},
+        script={"a-0": ["hang"], "a-1": ["hang"]},
+        timeline=[(8, {"spec": {"replicatedJobs": [role("a", 2, pods=3)]}})],
+        gates=FeatureGates(elastic_jobset=True),
+        seconds=30,
     ),
     "no names, managed by somebody else": Story(
         ends=("", 0),
