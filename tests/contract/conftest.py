@@ -1,8 +1,9 @@
-"""The API server that the contract is checked on, and a namespace of its own for every test."""
+"""The API server that the contract is checked on, a namespace for every test; starters of containers."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,6 +15,9 @@ from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import wall_clock
 from jobset.local.garbage import GarbageCollector
 from jobset.local.namespaces import NamespaceController
+from jobset.local.processes.client import ProcessStarter
+from jobset.local.processes.fork import fork_starter
+from tests.contract.containers import Output
 
 _NUMBERS = count()
 
@@ -43,3 +47,33 @@ async def namespace(client: Client) -> AsyncIterator[str]:
     await client.create(NAMESPACES, {"metadata": {"name": name}})
     yield name
     await client.delete(NAMESPACES, None, name)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(True, id="namespaces", marks=pytest.mark.namespaces),
+        pytest.param(False, id="plain"),
+    ]
+)
+async def starter(request: pytest.FixtureRequest) -> AsyncIterator[ProcessStarter]:
+    starter = ProcessStarter(fork_starter(use_namespaces=request.param))
+    if request.param and not starter.abilities.own_processes:
+        await starter.close()
+        pytest.skip(f"no namespaces here: {starter.abilities.missing}")
+    yield starter
+    await starter.close()
+
+
+@pytest.fixture
+async def isolating() -> AsyncIterator[ProcessStarter]:
+    starter = ProcessStarter(fork_starter())
+    if not starter.abilities.own_mounts:
+        await starter.close()
+        pytest.skip(f"no mount namespaces here: {starter.abilities.missing}")
+    yield starter
+    await starter.close()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Output:
+    return Output(tmp_path / "output")
