@@ -10,7 +10,7 @@ from jobset.cli.printer import PlainScreen, Printer, Screen
 from jobset.cli.render.lines import clean_for_terminal, render_change, render_log_line, render_waits
 from jobset.cli.render.style import Style
 from jobset.local.kubelet.ports import LogLine
-from jobset.local.runs.changes import Change
+from jobset.local.runs.changes import Change, Level
 from jobset.local.runs.records import ContainerRun
 from jobset.local.runs.report import Waiting
 from jobset.local.runs.views import ObjectKey
@@ -50,8 +50,9 @@ class Console:
     is_live: bool
 
     def changed(self, change: Change) -> None:
-        """A line; on a terminal the table shows what ordinary ones say."""
-        if not self.is_live or change.level != "info":
+        """A line; on a terminal the table shows what most of them say."""
+        is_trouble = change.level in (Level.WARNING, Level.ERROR)
+        if not self.is_live or is_trouble or change.kind == "JobSet":
             self.printer.say(render_change(change, self.namespace, self.style))
 
     def wrote(self, line: LogLine) -> None:
