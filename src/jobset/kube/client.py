@@ -78,7 +78,8 @@ class Client:
         body = await self._call(
             Request(method="GET", path=resource.path(selection.namespace), query=selection.query())
         )
-        return ObjectList(items=tuple(body["items"]), resource_version=body["metadata"]["resourceVersion"])
+        items = tuple(_typed(resource, item) for item in body["items"])
+        return ObjectList(items=items, resource_version=body["metadata"]["resourceVersion"])
 
     async def create(self, resource: Resource, body: Object) -> Object:
         """The object as stored; its namespace is taken from its metadata."""
@@ -149,6 +150,13 @@ class Client:
             raise api_error(response.body)
         body: Object = response.body
         return body
+
+
+def _typed(resource: Resource, item: Object) -> Object:
+    """A list item with its kind: an API server tells it once for the whole list of a built-in kind."""
+    if "kind" in item:
+        return item
+    return {"apiVersion": resource.api_version, "kind": resource.kind, **item}
 
 
 def _namespace(body: Object) -> str | None:

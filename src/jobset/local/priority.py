@@ -35,7 +35,9 @@ class PodDefaults:
 
 
 def _forbidden(review: Review, reason: str) -> ApiError:
-    return statuses.forbidden(PODS, review.name, reason)
+    # A name that is to be generated is told by what is known of it.
+    name = review.name or review.object["metadata"].get("generateName", "")
+    return statuses.forbidden(PODS, name, reason)
 
 
 def _default_class(world: World) -> Object | None:
