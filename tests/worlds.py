@@ -123,12 +123,13 @@ def play(
             asyncio.create_task(script_jobs(client, clock, story.script)),
             asyncio.create_task(note_restarts(client, seen)),
             asyncio.create_task(keep_alive(killer, clock, story.gates)),
-            asyncio.create_task(act(client, story)),
         ]
+        acting = asyncio.create_task(act(client, story))
         await asyncio.sleep(story.seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await acting
         return await read_outcome(client, seen, killer)
 
     return run_virtual(main)

@@ -18,8 +18,14 @@ def roles(**replicas):
 
 def role(name, replicas=1, pods=1, **more):
     container = {"name": "c", "image": "x", "command": ["true"]}
-    job = {"parallelism": pods, "completions": pods, "template": {"spec": {"containers": [container]}}}
-    return {"name": name, "replicas": replicas, "template": {"spec": job}, **more}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    sizes = {"parallelism": pods, "completions": pods, "completionMode": "Indexed"}
+    return {
+        "name": name,
+        "replicas": replicas,
+        "template": {"spec": {**sizes, "template": {"spec": pod}}},
+        **more,
+    }
 
 
 def policy(max_restarts, *rules, **more):
@@ -178,6 +184,15 @@ STORIES = {
 @functools.cache
 def calm(name: str) -> Outcome:
     return play(STORIES[name])
+
+
+def test_a_scaled_job_is_neither_made_anew_nor_forgotten():
+    jobs = calm("scaled while it runs").jobs
+
+    assert [(name, attempt, parallelism) for name, attempt, *_, parallelism in jobs] == [
+        ("js-a-0", "0", 3),
+        ("js-a-1", "0", 3),
+    ]
 
 
 @pytest.mark.parametrize("name", STORIES)
