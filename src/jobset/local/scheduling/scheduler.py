@@ -137,6 +137,10 @@ class Scheduler:
         self.recorder.event(stored, "Warning", "FailedScheduling", message)
 
     def _pod_changed(self, before: Object | None, after: Object | None) -> None:
+        if before is not None and after is not None and _concern(before) == _concern(after):
+            if after["metadata"]["uid"] in self._objects:
+                self._objects[after["metadata"]["uid"]] = after
+            return
         if after is None:
             assert before is not None
             gone = read_pod(before)
@@ -185,6 +189,14 @@ class Scheduler:
             self.cluster.claims[key] = is_bound or not self.waits_for_claims
         self.cluster.version += 1
         self._wake.set()
+
+
+def _concern(pod: Object) -> tuple[object, ...]:
+    """What of a pod can change where it or another one goes."""
+    metadata = pod["metadata"]
+    phase = (pod.get("status") or {}).get("phase")
+    is_over = phase in ("Succeeded", "Failed")
+    return metadata["uid"], metadata.get("labels"), "deletionTimestamp" in metadata, is_over, pod["spec"]
 
 
 def _condition(pod: Object) -> Object | None:
