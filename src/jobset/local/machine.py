@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from jobset.api.gates import FeatureGates
 from jobset.kube.client import Client
+from jobset.local.clock import wall_clock
+from jobset.local.event_expiry import EventExpiry
 from jobset.local.kubelet.claims import ClaimController
 from jobset.local.kubelet.devices import Devices
 from jobset.local.kubelet.kubelet import Kubelet
@@ -131,6 +133,7 @@ async def open_machine(
         async with plane:
             names.prepare()
             plane.run_beside(names.run())
+            plane.run_beside(EventExpiry(client=plane.client, clock=wall_clock).run())
             plane.run_beside(ClaimController(client=plane.client, paths=directory.paths).run())
             running = plane.run_beside(kubelet.run())
             try:
