@@ -69,7 +69,9 @@ class LoopbackAddresses:
     def _reserved_for(self, uid: str) -> str | None:
         address = self._reserved.get(self._names.get(uid, ""))
         # Its predecessor may still be stopping: then they cannot share it.
-        return None if address in self._by_uid.values() else address
+        if address is None or address in self._by_uid.values():
+            return None
+        return address
 
     def _fresh(self) -> str:
         if self._next < _PER_BLOCK:

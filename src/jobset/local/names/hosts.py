@@ -22,6 +22,8 @@ class Slots:
 
     def __init__(self) -> None:
         self.content = bytearray()
+        self._end = 0
+        """Where the next line goes; behind it is nothing but empty lines."""
         self._places: dict[Any, tuple[int, int]] = {}
         self._kept: set[Any] = set()
 
@@ -43,11 +45,12 @@ class Slots:
             self._write(place, b"")
             place = None
         if place is None:
-            place = self._places[key] = (len(self.content), len(data) + 1)
-            self.content += b"\n" * place[1]
+            place = self._places[key] = (self._end, len(data) + 1)
+            self._end += place[1]
+            self.content += b"\n" * (self._end - len(self.content))
         self._kept.add(key)
         changed = self._write(place, data)
-        return changed if changed_from is None else (changed_from, len(self.content))
+        return changed if changed_from is None else (changed_from, self._end)
 
     def blank(self, key: Any) -> Range | None:
         """Hold no line for this key; the range of bytes that changed, or None."""
@@ -67,12 +70,11 @@ class Slots:
 
     def _rebuild(self, lines: Mapping[Any, str]) -> Range:
         # Readers may miss a name once: that happens only after very many names came and went.
-        size = len(self.content)
-        self.content.clear()
+        self.content = bytearray(b"\n" * len(self.content))
+        self._end = 0
         self._places.clear()
         self._kept.clear()
         self.update(lines)
-        self.content += b"\n" * (size - len(self.content))
         return 0, len(self.content)
 
     def _write(self, place: Range, data: bytes) -> Range | None:

@@ -12,7 +12,10 @@ from jobset.local.processes.tree import descendants_of
 _IN_USE = re.compile(
     r"address already in use|EADDRINUSE|only one usage of each socket address", re.IGNORECASE
 )
-_PORT = re.compile(r"(?:\bport\b\D{0,5}|[\]\w*]:|\('[^']*',\s*)(\d{2,5})\b", re.IGNORECASE)
+# A number after the word port, after a colon that is no time's, or in an address as Python prints it.
+_PORT = re.compile(
+    r"(?:\bport\b\D{0,5}|(?<!\d\d:\d\d):(?=\d+\b(?!:\d))|\('[^']*',\s*)(\d{2,5})\b", re.IGNORECASE
+)
 _LISTENING = "0A"
 _EVERYWHERE = ("0.0.0.0", "::")
 
