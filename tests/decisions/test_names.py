@@ -1,5 +1,6 @@
 """Names of pods: what is published, how hosts files are laid out, which way a machine takes."""
 
+import os
 from typing import Any
 
 import pytest
@@ -130,7 +131,7 @@ def test_a_line_keeps_its_place_while_others_come_and_go():
     without = bytes(slots.content)
     back = slots.update({"b": "bbb", "a": "aaa"})
 
-    assert (gone, without) == ((0, 4), b"   \nbbb\n")
+    assert (gone, without) == ((0, 4), b"\n\n\n\nbbb\n")
     assert (back, bytes(slots.content)) == ((0, 4), before)
     assert slots.update({"a": "aaa", "b": "bbb"}) is None
 
@@ -141,7 +142,7 @@ def test_a_line_that_grew_moves_to_the_end():
 
     changed = slots.update({"a": "longer", "b": "b"})
 
-    assert (changed, bytes(slots.content)) == ((0, 11), b" \nb\nlonger\n")
+    assert (changed, bytes(slots.content)) == ((0, 11), b"\n\nb\nlonger\n")
 
 
 def test_a_file_with_very_many_old_names_is_laid_out_anew_without_getting_shorter():
@@ -231,6 +232,18 @@ def test_a_pod_knows_itself_and_its_aliases_only_in_its_own_file(tmp_path):
     files.close("uid-w-0")
     files.close("unknown")
     assert [path.name for path in tmp_path.iterdir()] == ["uid-w-1"]
+
+
+def test_every_change_of_a_file_has_a_later_time_in_whole_seconds(tmp_path):
+    files = HostsFiles(str(tmp_path), "")
+    path = files.open(a_pod("w-0"), "w-0", "127.1.0.1")
+    times = []
+
+    for address in ("127.1.0.2", "127.1.0.3", "127.1.0.4"):
+        files.publish(published_names([a_pod("w-1", address)], [a_service()]))
+        times.append(int(os.stat(path).st_mtime))
+
+    assert times == sorted(set(times))
 
 
 def test_a_pod_that_left_the_shared_file_is_not_known_in_it(tmp_path):

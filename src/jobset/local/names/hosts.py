@@ -101,14 +101,15 @@ def published_lines(
 
 
 def own_line(namespace: str, hostname: str, address: str, name: Name | None, *, published: bool) -> str:
-    """The line of a pod in its own file; as long published as not."""
+    """The line of a pod in its own file; with empty lines, as long published as not."""
     if name is None:
         return line(address, (hostname,))
     forms = name.forms(namespace)
     short = () if hostname == name.full else (hostname,)
     full_length = len(line(address, (*forms, *short)))
     # compat: before it is published a pod knows itself by its full and its bare name only.
-    return line(address, (*forms, *short) if published else (name.full, *short)).ljust(full_length)
+    known = (*forms, *short) if published else (name.full, *short)
+    return line(address, known).ljust(full_length, "\n")
 
 
 def alias_lines(pod: Object) -> str:
@@ -141,12 +142,17 @@ def write_range(path: str, data: bytes, start: int) -> None:
     """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
+        last_change = int(os.fstat(fd).st_mtime)
         while data:
             written = os.pwrite(fd, data, start)
             data, start = data[written:], start + written
+        if int(os.fstat(fd).st_mtime) <= last_change:
+            # Readers that keep what they read look for a new time, in whole seconds.
+            os.utime(fd, (last_change + 1, last_change + 1))
     finally:
         os.close(fd)
 
 
 def _padded(data: bytes, length: int) -> bytes:
-    return data.ljust(length - 1) + b"\n"
+    # Empty lines, not blanks: a library that reads such files refuses a line of blanks.
+    return data.ljust(length, b"\n")
