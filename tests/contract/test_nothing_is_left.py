@@ -74,7 +74,7 @@ async def test_a_killed_reaper_leaves_nothing_behind_either(starter, output):
     os.kill(parent, signal.SIGKILL)
 
     assert await process.wait() == Exit(code=137, signal=9)
-    await until(lambda: processes_with(mark) == [])
+    await until(lambda: processes_with(f"sleep\0{mark}") == [], seconds=15)
 
 
 async def test_the_starter_removes_what_a_killed_supervisor_left(tmp_path):

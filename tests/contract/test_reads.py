@@ -40,14 +40,16 @@ def told(events: list[WatchEvent]) -> list[tuple[str, str | None]]:
     return [(event.type, event.object["metadata"].get("name")) for event in events]
 
 
-async def test_a_list_is_sorted_and_its_items_do_not_say_their_kind(client: Client, namespace: str) -> None:
+async def test_a_list_is_sorted_and_the_client_tells_the_kind_of_its_items(
+    client: Client, namespace: str
+) -> None:
     for name in ("b", "a"):
         await client.create(CONFIG_MAPS, a_config_map(namespace, name))
 
     listed = await client.list(CONFIG_MAPS, Selection(namespace=namespace))
 
     assert [item["metadata"]["name"] for item in listed.items] == ["a", "b"]
-    assert not any("kind" in item for item in listed.items)
+    assert {item["kind"] for item in listed.items} == {"ConfigMap"}
 
 
 LABELS = {

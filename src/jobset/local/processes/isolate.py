@@ -47,7 +47,8 @@ def isolate(launch: Mapping[str, Any], ways: Ways) -> None:
         socket.sethostname(launch["hostname"])
         if ways.own_processes and ways.fresh_proc:
             mount_proc()
-    restrict_root()
+    if ways.flags & CLONE_NEWUSER:
+        restrict_root()  # a new user namespace gives all rights back
 
 
 def map_user(uid: int, gid: int) -> None:
@@ -71,9 +72,14 @@ def mount_proc() -> None:
 
 
 def restrict_root() -> None:
-    """Root keeps the capabilities that it has in a container of a cluster, others have none anyway."""
+    """Let root's programs have the capabilities that they have in a cluster; those of others have none anyway.
+
+    This process keeps its own.
+    """
     if os.geteuid() == 0:
-        drop_capabilities(sum(1 << number for number in _ROOT_KEEPS))
+        # Root that may not give up rights has been restricted by somebody else.
+        with contextlib.suppress(PermissionError):
+            drop_capabilities(sum(1 << number for number in _ROOT_KEEPS))
 
 
 def try_steps(ways: Ways) -> dict[str, tuple[int, str]]:
