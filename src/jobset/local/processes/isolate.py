@@ -72,7 +72,7 @@ def mount_proc() -> None:
 
 
 def restrict_root() -> None:
-    """Let root's programs have the capabilities that they have in a cluster; those of others have none anyway.
+    """Leave root's programs the capabilities that they have in a cluster; others have none anyway.
 
     This process keeps its own.
     """
