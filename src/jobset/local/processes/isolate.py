@@ -72,7 +72,7 @@ def mount_proc() -> None:
 
 
 def restrict_root() -> None:
-    """Leave root's programs the capabilities that they have in a cluster; others have none anyway.
+    """Let root's programs have the capabilities that they have in a cluster; others have none anyway.
 
     This process keeps its own.
     """
