@@ -5,10 +5,10 @@ after; a key that a rule reads without `has()` and that is missing makes the rul
 refuses the object too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from jobset.admission.field_errors import FieldError, invalid
+from jobset.admission.field_errors import OMITTED, FieldError, invalid
 from jobset.admission.jobset_schema import (
     NO_CLAIM_NAMESPACE,
     STARTUP_OR_DEPENDS_ON,
@@ -39,7 +39,7 @@ def _startup_or_depends_on(spec: Mapping[str, Any]) -> Iterator[FieldError]:
     if "replicatedJobs" not in spec:
         yield _not_evaluated("spec", "replicatedJobs", STARTUP_OR_DEPENDS_ON)
     elif any("dependsOn" in replicated_job for replicated_job in spec["replicatedJobs"]):
-        yield invalid("spec", "object", STARTUP_OR_DEPENDS_ON)
+        yield _broken("spec", STARTUP_OR_DEPENDS_ON, at="spec.startupPolicy.startupPolicyOrder")
 
 
 def _immutable_dependencies(spec: Mapping[str, Any], old_spec: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -61,7 +61,7 @@ def _immutable_policies(spec: Mapping[str, Any], old_spec: Mapping[str, Any]) ->
 
 def _immutable(path: str, new: Any, old: Any, schema: Schema) -> Iterator[FieldError]:
     if not _cel_equal(new, old, schema):
-        yield invalid(path, schema["type"], VALUE_IS_IMMUTABLE)
+        yield _broken(path, VALUE_IS_IMMUTABLE)
 
 
 def _claim_namespaces(spec: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -69,11 +69,24 @@ def _claim_namespaces(spec: Mapping[str, Any]) -> Iterator[FieldError]:
         path = f"spec.volumeClaimPolicies[{index}]"
         if "templates" not in policy:
             yield _not_evaluated(path, "templates", NO_CLAIM_NAMESPACE)
-        elif any(template.get("metadata", {}).get("namespace") for template in policy["templates"]):
-            yield invalid(path, "object", NO_CLAIM_NAMESPACE)
         # compat: CEL's all() is false as soon as one is false, and only else an error counts.
-        elif any("metadata" not in template for template in policy["templates"]):
+        elif (place := _first(policy["templates"], _has_namespace)) is not None:
+            yield _broken(path, NO_CLAIM_NAMESPACE, f"{path}.templates[{place}].metadata.namespace")
+        elif _first(policy["templates"], lambda template: "metadata" not in template) is not None:
             yield _not_evaluated(path, "metadata", NO_CLAIM_NAMESPACE)
+
+
+def _first(items: Iterable[Mapping[str, Any]], is_meant: Callable[[Mapping[str, Any]], bool]) -> int | None:
+    return next((place for place, item in enumerate(items) if is_meant(item)), None)
+
+
+def _has_namespace(template: Mapping[str, Any]) -> bool:
+    return bool(template.get("metadata", {}).get("namespace"))
+
+
+def _broken(path: str, message: str, at: str = "") -> FieldError:
+    # compat: an API server tells the value of a rule only where that is neither an object nor a list.
+    return invalid(path, OMITTED, message, at)
 
 
 def _not_evaluated(path: str, key: str, message: str) -> FieldError:

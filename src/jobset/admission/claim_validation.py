@@ -1,7 +1,8 @@
 """Which volume claim templates of a new JobSet are refused."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from jobset.admission import names
@@ -50,10 +51,12 @@ def check_claims(
     spec = raw.get("spec", {})
     namespace = raw.get("metadata", {}).get("namespace", "")
     seen: set[str] = set()
+    # Rendered once, and only when it is told: it is the largest part of a JobSet.
+    replicated_jobs = cache(lambda: render_replicated_jobs(spec))
     for template in _templates(spec, jobset_name):
         yield from _check_name(template, template.name in seen)
         seen.add(template.name)
-        yield from _check_volumes(spec, template.name)
+        yield from _check_volumes(spec, template.name, replicated_jobs)
         if (claim := claims.get(template.claim_name)) is not None:
             yield from _check_existing(template, claim, namespace)
 
@@ -77,7 +80,9 @@ def _check_name(template: _Template, is_taken: bool) -> Iterator[FieldError]:
         yield invalid(field, name, "VolumeClaimPolicies template name is too long", at)
 
 
-def _check_volumes(spec: Mapping[str, Any], name: str) -> Iterator[FieldError]:
+def _check_volumes(
+    spec: Mapping[str, Any], name: str, rendered: Callable[[], list[Any] | None]
+) -> Iterator[FieldError]:
     replicated_jobs = spec.get("replicatedJobs") or ()
     for index, job in enumerate(replicated_jobs):
         for place, volume in enumerate(_pod_spec(job).get("volumes") or ()):
@@ -90,7 +95,7 @@ def _check_volumes(spec: Mapping[str, Any], name: str) -> Iterator[FieldError]:
     if not any(_mounts(_pod_spec(job), name) for job in replicated_jobs):
         yield invalid(
             "spec.replicatedJobs",
-            render_replicated_jobs(spec),
+            rendered(),
             f"replicatedJob containers don't have a matching volumeMount: {name} from VolumeClaimPolicies",
         )
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from enum import StrEnum
 from typing import Any
@@ -36,7 +36,8 @@ _WORDS = {
     ErrorType.INTERNAL: "Internal error",
 }
 _WITHOUT_VALUE = {ErrorType.REQUIRED, ErrorType.FORBIDDEN, ErrorType.TOO_LONG, ErrorType.INTERNAL}
-_NO_FIELD = "<nil>"
+NO_FIELD = "<nil>"
+"""As the field of an error: it is about the whole object, or does not say what it is about."""
 
 
 class _Omitted:
@@ -52,7 +53,7 @@ class FieldError:
     """One refused field; `field` is a path such as `spec.containers[0].name`, or `<nil>`."""
 
     type: ErrorType
-    field: str = _NO_FIELD
+    field: str = NO_FIELD
     value: Any = None
     detail: str = ""
     at: str = dataclass_field(default="", compare=False)
@@ -61,7 +62,7 @@ class FieldError:
     @property
     def blamed(self) -> str:
         """Path of the part to blame; empty when nobody knows."""
-        return self.at or ("" if self.field == _NO_FIELD else self.field)
+        return self.at or ("" if self.field == NO_FIELD else self.field)
 
     def message(self) -> str:
         """Everything after the field: `Invalid value: "x": must be …`."""
@@ -126,20 +127,31 @@ def plain(text: str, at: str) -> FieldError:
 
 
 def render_value(value: Any) -> str:
-    """A value as Go prints it: strings quoted, None as `null`, the rest as compact JSON with HTML escapes."""
+    """A value as Go prints it: strings quoted, None as `null`, the rest as compact JSON safe in HTML."""
     if isinstance(value, str):
         return f'"{"".join(map(_quoted_letter, value))}"'
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
+
+
+_UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+"""What `encoding/json` of Go escapes beside what every JSON writer does."""
+
+
+_MOST_TEXT = 2**20
+"""Characters of messages after which values are left out: a value may be a whole list, in each of them."""
 
 
 def invalid_status(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> dict[str, Any]:
     """The 422 Status object for one or more field errors, in their order."""
     qualified = f"{kind}.{group}" if group else kind
     details: dict[str, Any] = {"name": name, "group": group, "kind": kind}
-    causes = [{"reason": str(e.type), "message": e.message(), "field": e.field} for e in errors]
-    details["causes"] = causes
-    texts = list(dict.fromkeys(str(error) for error in errors))
+    messages = _messages(errors)
+    details["causes"] = [
+        {"reason": str(error.type), "message": message, "field": error.field}
+        for error, message in zip(errors, messages, strict=True)
+    ]
+    told = (f"{error.field}: {message}" for error, message in zip(errors, messages, strict=True))
+    texts = list(dict.fromkeys(told))
     listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     return {
         "kind": "Status",
@@ -151,6 +163,15 @@ def invalid_status(group: str, kind: str, name: str, errors: Sequence[FieldError
         "details": {key: value for key, value in details.items() if value},
         "code": 422,
     }
+
+
+def _messages(errors: Iterable[FieldError]) -> list[str]:
+    messages: list[str] = []
+    length = 0
+    for error in errors:
+        messages.append((error if length < _MOST_TEXT else replace(error, value=OMITTED)).message())
+        length += len(messages[-1])
+    return messages
 
 
 _ESCAPES = {

@@ -1,15 +1,16 @@
 """The whole admission of a JobSet, in the order of an API server with JobSet's webhooks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobset.admission import structural
 from jobset.admission.cel import check_rules
 from jobset.admission.claim_validation import ExistingClaim
 from jobset.admission.defaults import default_jobset
-from jobset.admission.field_errors import ErrorType, FieldError, invalid, invalid_status
+from jobset.admission.field_errors import NO_FIELD, ErrorType, FieldError, invalid, invalid_status
 from jobset.admission.jobset_schema import jobset_schema
+from jobset.admission.schema_check import join
 from jobset.admission.updates import validate_jobset_update
 from jobset.admission.validation import validate_jobset
 from jobset.api.gates import FeatureGates
@@ -81,18 +82,31 @@ def admit_update(new: Mapping[str, Any], old: Mapping[str, Any], gates: FeatureG
     return _judged(obj, validate_jobset_update(obj, old, gates))
 
 
-def admit_status_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> AdmissionResult:
-    """What becomes of a changed status; the rest stays the stored object, and no webhook is asked."""
-    normalised = structural.normalise(new, jobset_schema())
-    obj = {**_with_status(old, normalised), "metadata": normalised.get("metadata", {})}
-    return AdmissionResult(object=obj, errors=tuple(check_schema(obj, old)))
-
-
 def check_schema(obj: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[FieldError]:
     """What the CustomResourceDefinition refuses: its schema, and then its rules if they can be checked."""
-    errors = structural.validate(obj, jobset_schema())
+    return _with_rules(structural.validate(obj, jobset_schema()), obj, old)
+
+
+def check_status(obj: Mapping[str, Any], old: Mapping[str, Any]) -> list[FieldError]:
+    """What the CustomResourceDefinition refuses of a status that is written by itself."""
+    schema = jobset_schema()
+    errors = structural.validate_values(obj.get("status", {}), schema["properties"]["status"])
+    errors = [_below_status(error) for error in errors]
+    return _with_rules([*errors, *structural.list_duplicates(obj, schema)], obj, old)
+
+
+def _below_status(error: FieldError) -> FieldError:
+    """An error of the status as one of the whole object."""
+    # compat: the API server checks a status by itself; the texts do not know where it belongs.
+    field = "status" if error.field == NO_FIELD else join("status", error.field)
+    return replace(error, field=field, at=join("status", error.at) if error.at else "")
+
+
+def _with_rules(
+    errors: list[FieldError], obj: Mapping[str, Any], old: Mapping[str, Any] | None
+) -> list[FieldError]:
     if any(error.type in _BLOCKING for error in errors):
-        return [*errors, invalid("<nil>", None, _RULES_NOT_CHECKED)]
+        return [*errors, invalid(NO_FIELD, None, _RULES_NOT_CHECKED)]
     return errors + check_rules(obj, old)
 
 

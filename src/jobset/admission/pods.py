@@ -16,17 +16,18 @@ _REQUIRED_TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a pod is refused, as the code, reason and message of a Status."""
+    """Why a pod is refused, as the parts of a Status."""
 
     message: str
     code: int = 403
     reason: str = "Forbidden"
+    details: Mapping[str, str] | None = None
 
 
 def mutate_pod(pod: Pod, pods: Iterable[Pod], nodes: Mapping[str, Node]) -> Pod | Refusal:
     """A new pod as it should be stored; the pod itself when JobSet has nothing to add.
 
-    `pods` are the other pods (at least those of its namespace), `nodes` the nodes by name.
+    `pods` are the other pods (at least those that may lead it), `nodes` the nodes by name.
     """
     annotations = _annotations(pod)
     if keys.JOBSET_NAME not in annotations or keys.NODE_SELECTOR in annotations:
@@ -37,16 +38,21 @@ def mutate_pod(pod: Pod, pods: Iterable[Pod], nodes: Mapping[str, Node]) -> Pod 
         return pod
     if _is_leader(pod):
         return _with_exclusive_affinity(pod, topology_key)
-    return _follow_leader(pod, pods, nodes, topology_key)
+    leader = find_leader(pod, pods)
+    node_name = None if isinstance(leader, Refusal) else leader.get("spec", {}).get("nodeName")
+    if not node_name:
+        # Too early: validation refuses the pod, and its Job controller tries again.
+        return pod
+    if (node := nodes.get(node_name)) is None:
+        return _missing(node_name)
+    return _in_domain_of(node, pod, topology_key)
 
 
 def validate_pod(pod: Pod, pods: Iterable[Pod]) -> Refusal | None:
     """Why a new pod is refused; None when it is not."""
-    annotations = _annotations(pod)
-    topology_key = annotations.get(keys.EXCLUSIVE_TOPOLOGY)
-    is_ours = keys.JOBSET_NAME in annotations and keys.NODE_SELECTOR not in annotations
-    if not is_ours or topology_key is None or _is_leader(pod):
+    if not is_follower(pod):
         return None
+    topology_key = _annotations(pod)[keys.EXCLUSIVE_TOPOLOGY]
     selector = pod.get("spec", {}).get("nodeSelector")
     if selector is None:
         return Refusal("follower pod node selector not set")
@@ -66,19 +72,41 @@ def validate_pod(pod: Pod, pods: Iterable[Pod]) -> Refusal | None:
 
 def find_leader(follower: Pod, pods: Iterable[Pod]) -> Pod | Refusal:
     """The one living leader pod of the follower's Job, or why there is none."""
+    key = leader_key(follower)
+    if isinstance(key, Refusal):
+        return key
+    namespace = follower.get("metadata", {}).get("namespace", "")
+    found = [pod for pod in pods if _is_candidate(pod, namespace, key)]
+    if len(found) != 1:
+        return Refusal(
+            f"expected 1 leader pod ({key}), but got {len(found)}. this is an expected, transient error"
+        )
+    return _of_the_same_job(follower, found[0])
+
+
+def is_follower(pod: Pod) -> bool:
+    """Whether a pod goes where the leader of its Job is."""
+    annotations = _annotations(pod)
+    is_ours = keys.JOBSET_NAME in annotations and keys.NODE_SELECTOR not in annotations
+    return is_ours and keys.EXCLUSIVE_TOPOLOGY in annotations and not _is_leader(pod)
+
+
+def leader_key(follower: Pod) -> str | Refusal:
+    """What the name of the follower's leader begins with, before the last dash; or why nobody can tell."""
     labels = _labels(follower)
     for key in _LEADER_LABELS:
         if key not in labels:
             return Refusal(f"pod missing label: {key}")
-    leader_key = "-".join([*(labels[key] for key in _LEADER_LABELS), "0"])
-    namespace = follower.get("metadata", {}).get("namespace", "")
-    found = [pod for pod in pods if _is_candidate(pod, namespace, leader_key)]
-    if len(found) != 1:
-        return Refusal(
-            f"expected 1 leader pod ({leader_key}), but got {len(found)}. "
-            "this is an expected, transient error"
-        )
-    return _of_the_same_job(follower, found[0])
+    return "-".join([*(labels[key] for key in _LEADER_LABELS), "0"])
+
+
+def led_key(pod: Pod) -> str | None:
+    """The `leader_key` of the followers that a pod of exclusive placement may lead by its name, if any."""
+    name = pod.get("metadata", {}).get("name", "")
+    # <jobset>-<replicated job>-<job index>-<pod index>-<random>: fewer parts are no such name.
+    if keys.EXCLUSIVE_TOPOLOGY not in _annotations(pod) or name.count("-") < 4:
+        return None
+    return str(name.rpartition("-")[0])
 
 
 def _of_the_same_job(follower: Pod, leader: Pod) -> Pod | Refusal:
@@ -92,35 +120,28 @@ def _of_the_same_job(follower: Pod, leader: Pod) -> Pod | Refusal:
     return leader
 
 
-def _is_candidate(pod: Pod, namespace: str, leader_key: str) -> bool:
+def _is_candidate(pod: Pod, namespace: str, key: str) -> bool:
     metadata = pod.get("metadata", {})
-    name = metadata.get("name", "")
     return (
         metadata.get("namespace", "") == namespace
-        and keys.EXCLUSIVE_TOPOLOGY in _annotations(pod)
-        # <jobset>-<replicated job>-<job index>-<pod index>-<random>: fewer parts are no such name.
-        and name.count("-") >= 4
-        and name.rpartition("-")[0] == leader_key
+        and led_key(pod) == key
         and not metadata.get("deletionTimestamp")
         and pod.get("status", {}).get("phase") not in _FINISHED
     )
 
 
-def _follow_leader(
-    pod: Pod, pods: Iterable[Pod], nodes: Mapping[str, Node], topology_key: str
-) -> Pod | Refusal:
-    leader = find_leader(pod, pods)
-    node_name = None if isinstance(leader, Refusal) else leader.get("spec", {}).get("nodeName")
-    if not node_name:
-        # Too early: validation refuses the pod, and its Job controller tries again.
-        return pod
-    if (node := nodes.get(node_name)) is None:
-        return Refusal(f'nodes "{node_name}" not found', code=404, reason="NotFound")
+def _in_domain_of(node: Node, pod: Pod, topology_key: str) -> Pod | Refusal:
     if (domain := _labels(node).get(topology_key)) is None:
         return Refusal(f"node does not have topology label: {topology_key}")
     spec = pod.get("spec", {})
     selector = {**(spec.get("nodeSelector") or {}), topology_key: domain}
     return {**pod, "spec": {**spec, "nodeSelector": selector}}
+
+
+def _missing(node: str) -> Refusal:
+    # compat: the existing manager reads nodes from a cache, which names the kind and not the resource.
+    details = {"name": node, "kind": "Node"}
+    return Refusal(f'Node "{node}" not found', code=404, reason="NotFound", details=details)
 
 
 def _with_priority_label(pod: Pod) -> Pod:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from jobset.admission.field_errors import (
+    NO_FIELD,
     FieldError,
     duplicate,
     invalid,
@@ -19,12 +20,18 @@ from jobset.admission.field_errors import (
 )
 from jobset.admission.schemas import Schema, resolve
 
+_NO_OBJECT = "must be an object for an array of list-type map"
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
 def validate(obj: Any, schema: Schema, path: str = "") -> list[FieldError]:
     """What the schema of a custom resource refuses: values first, then duplicates in lists of map or set."""
-    return [*_check(obj, schema, path), *list_duplicates(obj, schema, path)]
+    return [*validate_values(obj, schema, path), *list_duplicates(obj, schema, path)]
+
+
+def validate_values(obj: Any, schema: Schema, path: str = "") -> list[FieldError]:
+    """What the schema refuses of values; that a list has something twice is another question."""
+    return list(_check(obj, schema, path))
 
 
 def json_type(value: Any) -> str:
@@ -108,23 +115,29 @@ def _type_error(value: Any, schema: Schema, path: str) -> FieldError | None:
 
 def _check_string(value: str, schema: Schema, path: str) -> Iterator[FieldError]:
     length = len(value)
+    # compat: of length and pattern only the first that is wrong is told.
     if length > schema.get("maxLength", length):
         yield too_long(path, schema["maxLength"])
-    if length < schema.get("minLength", 0):
+    elif length < schema.get("minLength", 0):
         yield invalid(path, value, f"{path} in body should be at least {schema['minLength']} chars long")
-    if (pattern := schema.get("pattern")) is not None and not _compile(pattern).search(value):
+    elif (pattern := schema.get("pattern")) is not None and not _compile(pattern).search(value):
         yield invalid(path, value, f"{path} in body should match '{pattern}'")
     if schema.get("format") == "date-time" and not _is_time(value):
         yield invalid(path, value, f'{path} in body must be of type date-time: "{value}"')
 
 
 def _check_number(value: int | float, schema: Schema, path: str) -> Iterator[FieldError]:
-    kind = schema.get("format", "")
-    if kind in _RANGES and not _RANGES[kind][0] <= value <= _RANGES[kind][1]:
-        detail = f"Checked value must be of type {schema['type']} with format {kind}"
-        yield invalid(path, value, detail)
+    if schema.get("type") == "integer" and not _has_format(value, schema.get("format", "")):
+        named = f"with format {schema['format']}" if "format" in schema else "(default format)"
+        # compat: an error without a field, of a value that is not told.
+        yield invalid(NO_FIELD, "", f"Checked value must be of type integer {named} in {path}", at=path)
     if (minimum := schema.get("minimum")) is not None and value < minimum:
         yield invalid(path, value, f"{path} in body should be greater than or equal to {minimum}")
+
+
+def _has_format(value: int | float, kind: str) -> bool:
+    lowest, highest = _RANGES.get(kind, _RANGES["int64"])
+    return lowest <= value <= highest and float(value).is_integer()
 
 
 def _check_list(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
@@ -144,27 +157,35 @@ def _check_object(value: Mapping[str, Any], schema: Schema, path: str) -> Iterat
 def _check_choices(value: Any, schema: Schema, path: str, choices: list[Schema]) -> Iterator[FieldError]:
     """A value that may be of several types, such as a port or a quantity."""
     if all(_type_error(value, choice, path) is not None for choice in choices):
-        types = " or ".join(str(choice["type"]) for choice in choices)
+        types = ",".join(str(choice["type"]) for choice in choices)
         detail = f'{path} in body must be of type {types}: "{json_type(value)}"'
         yield type_invalid(path, json_type(value), detail)
+        # compat: the API server tells the same again in its way, and then what the first choice says.
+        yield invalid(NO_FIELD, "", f'"{path}" must validate at least one schema (anyOf)', at=path)
+        yield from _check(value, choices[0], path)
     elif isinstance(value, str):
         yield from _check_string(value, schema, path)
 
 
 def _own_duplicates(items: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
     kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys", ())
+    if kind not in ("map", "set"):
+        return
+    if kind == "map" and (strange := _first_that_is_no_object(items)) is not None:
+        # compat: then nobody looks for keys that are there twice.
+        yield invalid(f"{path}[{strange}]", items[strange], _NO_OBJECT)
+        return
     seen = set()
     for index, item in enumerate(items):
-        if kind == "map" and isinstance(item, Mapping):
-            identity: Any = {key: item[key] for key in keys if key in item}
-        elif kind == "set":
-            identity = item
-        else:
-            continue
+        identity = {key: item[key] for key in keys if key in item} if kind == "map" else item
         text = repr(identity)  # unhashable values, and 1 is not True here
         if text in seen:
             yield duplicate(f"{path}[{index}]", identity)
         seen.add(text)
+
+
+def _first_that_is_no_object(items: list[Any]) -> int | None:
+    return next((index for index, item in enumerate(items) if not isinstance(item, Mapping)), None)
 
 
 def _is_time(text: str) -> bool:

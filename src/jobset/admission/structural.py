@@ -7,7 +7,13 @@ the same. A schema is JSON as in a CustomResourceDefinition, or a component sche
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobset.admission.schema_check import field_schema, json_type, list_duplicates, validate
+from jobset.admission.schema_check import (
+    field_schema,
+    json_type,
+    list_duplicates,
+    validate,
+    validate_values,
+)
 from jobset.admission.schemas import Schema, resolve
 from jobset.admission.unknown_fields import UnknownField, nearest, unknown_fields
 from jobset.api.quantity import canonical, quantity_problem
@@ -22,6 +28,7 @@ __all__ = [
     "prune",
     "unknown_fields",
     "validate",
+    "validate_values",
 ]
 
 

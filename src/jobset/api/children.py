@@ -196,6 +196,11 @@ class ChildPod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_disruption_target: bool = False
     raw: Raw = _NOTHING
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has run to its end, whatever the end was."""
+        return self.phase in ("Failed", "Succeeded")
+
 
 def read_pod(raw: Raw) -> ChildPod:
     """The reading of one pod."""

@@ -1,10 +1,13 @@
 """The status of a JobSet: conditions, counters and what each replicated job has reached."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+from jobset.api.times import ZERO, parse_time
 
 
 class ConditionType(StrEnum):
@@ -35,6 +38,15 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
     def is_true(self) -> bool:
         """Whether its status is True."""
         return self.status == "True"
+
+    @property
+    def since(self) -> datetime | None:
+        """When its status became what it is; None where no time is told, or none that can be read."""
+        try:
+            moment = parse_time(self.last_transition_time or "")
+        except ValueError:
+            return None
+        return None if moment == ZERO else moment
 
 
 class ReplicatedJobStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
@@ -71,28 +83,42 @@ class JobSetStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc
         return next((c for c in self.conditions or () if c.type in TERMINAL and c.is_true), None)
 
 
-_OWN_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(JobSetStatus))
+_FIELDS: Mapping[type[msgspec.Struct], frozenset[str]] = {
+    struct: frozenset(field.encode_name for field in msgspec.structs.fields(struct))
+    for struct in (JobSetStatus, Condition, ReplicatedJobStatus)
+}
 
 
 def write_status(status: JobSetStatus, raw: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The JSON of a status; fields of `raw`, the stored status, that we do not know are kept.
+    """The JSON of a status; what `raw`, the stored status, has beyond the fields that we know is kept.
 
     `restarts` is always written; other counters, empty lists and empty strings are left out.
     """
-    unknown = {key: value for key, value in (raw or {}).items() if key not in _OWN_FIELDS}
+    stored = raw or {}
     known: dict[str, Any] = {"restarts": status.restarts}
     if status.conditions:
-        known["conditions"] = [_write(condition) for condition in status.conditions]
+        known["conditions"] = _write_list(status.conditions, stored.get("conditions"), "type")
     if status.restarts_count_towards_max:
         known["restartsCountTowardsMax"] = status.restarts_count_towards_max
     if status.terminal_state:
         known["terminalState"] = status.terminal_state
     if status.replicated_jobs_status:
-        known["replicatedJobsStatus"] = [_write(entry) for entry in status.replicated_jobs_status]
+        entries = stored.get("replicatedJobsStatus")
+        known["replicatedJobsStatus"] = _write_list(status.replicated_jobs_status, entries, "name")
     for name in ("previous_in_place_restart_attempt", "current_in_place_restart_attempt"):
         if (value := getattr(status, name)) is not None:
             known[_camel(name)] = value
-    return unknown | known
+    return _unknown(stored, JobSetStatus) | known
+
+
+def _write_list(
+    structs: Iterable[msgspec.Struct], stored: Iterable[Mapping[str, Any]] | None, key: str
+) -> list[dict[str, Any]]:
+    """The JSON of list entries; those that are stored under the same key keep what we do not know."""
+    before = {entry[key]: entry for entry in stored or ()}
+    return [
+        _unknown(before.get(getattr(struct, key), {}), type(struct)) | _write(struct) for struct in structs
+    ]
 
 
 def _write(struct: msgspec.Struct) -> dict[str, Any]:
@@ -102,6 +128,10 @@ def _write(struct: msgspec.Struct) -> dict[str, Any]:
         for key, value in plain.items()
         if value is not None
     }
+
+
+def _unknown(stored: Mapping[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
+    return {key: value for key, value in stored.items() if key not in _FIELDS[struct]}
 
 
 def _camel(name: str) -> str:

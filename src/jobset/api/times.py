@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+ZERO = datetime.min.replace(tzinfo=UTC)
+"""What a program in Go writes where it knows no time."""
+
 
 def format_time(moment: datetime) -> str:
     """`2030-01-02T03:04:05Z`; fractions of a second are cut off."""
@@ -22,4 +25,8 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"time without a zone: {text}")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # In UTC it is a day before the first one that there is, or after the last.
+        return moment.replace(tzinfo=UTC)

@@ -31,6 +31,9 @@ class Draft:
         if after == before:
             return self
         changed = self.changing(conditions=after)
+        # A condition that only makes another give way is no news.
+        if self.status.condition(wanted.type) == changed.status.condition(wanted.type):
+            return changed
         return changed.telling(PlannedEvent(event_type, wanted.reason, wanted.message))
 
     def changing(self, **fields: object) -> "Draft":
@@ -52,15 +55,19 @@ def set_condition(
     known = next((condition for condition in conditions if condition.type == wanted.type), None)
     if known is None and not wanted.is_true:
         return conditions
-    if known is not None and _says_the_same(known, wanted):
-        return conditions
-    is_flip = known is None or known.status != wanted.status
-    time = known.last_transition_time if known and not is_flip else format_time(now)
-    dated = msgspec.structs.replace(wanted, last_transition_time=time)
+    dated = _dated(known, wanted, now)
     others = tuple(_make_room(condition, dated) for condition in conditions)
     if known is None:
         return (*others, dated)
     return tuple(dated if condition.type == dated.type else condition for condition in others)
+
+
+def _dated(known: Condition | None, wanted: Condition, now: datetime) -> Condition:
+    if known is not None and _says_the_same(known, wanted):
+        return known
+    is_flip = known is None or known.status != wanted.status
+    time = known.last_transition_time if known and not is_flip else format_time(now)
+    return msgspec.structs.replace(wanted, last_transition_time=time)
 
 
 def _says_the_same(known: Condition, wanted: Condition) -> bool:

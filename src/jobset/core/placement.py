@@ -34,10 +34,12 @@ class PlacementPlan:
 
 
 def is_scheduled_leader(pod: ChildPod) -> bool:
-    """Whether a pod decides for the others of its Job: exclusively placed, scheduled and alive."""
-    return (
-        pod.is_leader and bool(pod.node) and pod.exclusive_topology is not None and not pod.is_being_deleted
-    )
+    """Whether a pod decides for the others of its Job: exclusively placed, scheduled and alive.
+
+    One that has finished stays beside its successor, and does not evict those who follow that.
+    """
+    is_alive = not pod.is_being_deleted and not pod.is_finished
+    return pod.is_leader and bool(pod.node) and pod.exclusive_topology is not None and is_alive
 
 
 def decide_placement(leader: ChildPod, pods: Iterable[ChildPod], nodes: NodeLabels) -> PlacementPlan:
@@ -79,9 +81,8 @@ def evict_followers(pods: Iterable[ChildPod]) -> tuple[EvictPod, ...]:
     return tuple(EvictPod(pod) for pod in pods if not pod.is_leader)
 
 
-def disruption_status(pod: ChildPod, now: datetime) -> Raw:
-    """The status that marks a pod as a disruption target."""
-    status: Raw = dict(pod.raw.get("status") or {})
+def disruption_patch(pod: ChildPod, now: datetime) -> Raw:
+    """The strategic merge patch of the status that marks a pod, and no other of its name, for disruption."""
     mark = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -89,5 +90,4 @@ def disruption_status(pod: ChildPod, now: datetime) -> Raw:
         "reason": "ExclusivePlacementViolation",
         "message": "Pod violated JobSet exclusive placement policy",
     }
-    others = [entry for entry in status.get("conditions") or () if entry.get("type") != mark["type"]]
-    return status | {"conditions": [*others, mark]}
+    return {"metadata": {"uid": pod.uid}, "status": {"conditions": [mark]}}

@@ -67,12 +67,19 @@ def _merge_spec(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> Raw:
     return merged
 
 
-def _unknown(wanted: Iterable[Any], known: list[Any]) -> list[Any]:
-    added: list[Any] = []
+def _unknown(wanted: Iterable[Raw], known: Iterable[Raw]) -> list[Raw]:
+    seen = [_value(entry) for entry in known]
+    added: list[Raw] = []
     for entry in wanted:
-        if entry not in known and entry not in added:
+        if (value := _value(entry)) not in seen:
+            seen.append(value)
             added.append(entry)
     return added
+
+
+def _value(entry: Raw) -> Raw:
+    """What an entry says: an API server leaves empty fields of a Job out, but not those of a JobSet."""
+    return {field: value for field, value in entry.items() if value not in (None, "")}
 
 
 def _resume(job: ChildJob, rjob: ReplicatedJob) -> PatchJob:

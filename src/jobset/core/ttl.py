@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 
 from jobset.api.jobset import JobSet
-from jobset.api.times import parse_time
 from jobset.core.plan import Problem
 
 
 def time_left(finished_at: datetime, ttl: timedelta, now: datetime) -> timedelta:
     """How long a finished JobSet may still exist; zero or less: delete it now."""
-    return finished_at + ttl - now
+    # The last day that there is, and a TTL, would be no time any more.
+    return finished_at - now + ttl
 
 
 def finish_time(jobset: JobSet) -> datetime | Problem:
@@ -18,9 +18,7 @@ def finish_time(jobset: JobSet) -> datetime | Problem:
     finished = jobset.status.finished
     if finished is None:
         return Problem(f"unable to find the status of the finished JobSet {name}")
-    if not finished.last_transition_time:
-        return Problem(f"unable to find the time when the JobSet {name} finished")
-    return parse_time(finished.last_transition_time)
+    return finished.since or Problem(f"unable to find the time when the JobSet {name} finished")
 
 
 def judge_ttl(jobset: JobSet, now: datetime) -> timedelta | Problem | None:
