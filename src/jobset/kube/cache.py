@@ -1,15 +1,18 @@
 """A watch cache: the objects of one resource, kept current by a watch, with indexes and our own writes."""
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from jobset.kube.client import Client, Object, Selection
-from jobset.kube.errors import ApiError, Gone, TransportError
+from jobset.kube.client import Client, Object, Selection, ends_initial_events
+from jobset.kube.errors import ApiError, BadRequest, Gone, Invalid, TransportError, api_error
 from jobset.kube.resources import Resource
 from jobset.kube.transport import WatchEvent
+
+log = logging.getLogger(__name__)
 
 Key: TypeAlias = tuple[str, str]
 """Namespace (empty for cluster-scoped objects) and name."""
@@ -17,7 +20,11 @@ Index: TypeAlias = Callable[[Object], Iterable[str]]
 Listener: TypeAlias = Callable[[Object | None, Object | None], None]
 """Called with the object before and after a change; None where there is none."""
 
-_RETRY_SECONDS = 0.5
+_PASSING = frozenset({401, 403, 429, 500, 503})
+"""Refusals after which a watch goes on where it was; after others everything is read again."""
+_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.5, 30.0
+_SHORT_SECONDS = 1.0
+"""A watch without a word that is shorter is no watch: to ask for the next one at once would be a flood."""
 _REMEMBERED_UIDS = 10_000
 
 
@@ -32,24 +39,43 @@ def version_of(obj: Object) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which part of the objects a cache holds.
+
+    `shape` and `metadata_only` go to the server with each request; `trim` makes what comes smaller still,
+    and where it answers None the object is not held at all.
+    """
+
+    shape: Any = None
+    metadata_only: bool = False
+    trim: Callable[[Object], Object | None] | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class WatchCache:
     """The objects of one resource that a selection matches.
 
     Never goes back in time: an object that our own write returned (`note`) replaces what a slower watch
-    says until the watch has caught up, and an object we saw deleted does not come back.
+    says until the watch has caught up, and an object we saw deleted does not come back. Counts the `events`
+    that its watches brought, and the `failures` after which it had to ask again.
     """
 
     client: Client
     resource: Resource
     selection: Selection = Selection()
     indexes: Mapping[str, Index] = field(default_factory=dict)
-    trim: Callable[[Object], Object] | None = None
+    part: Part = Part()
+    events: int = 0
+    failures: int = 0
     _objects: dict[Key, Object] = field(default_factory=dict)
     _indexed: dict[tuple[str, str], dict[Key, Object]] = field(default_factory=lambda: defaultdict(dict))
     _listeners: list[Listener] = field(default_factory=list)
     _gone: dict[str, None] = field(default_factory=dict)
     _synced: asyncio.Event = field(default_factory=asyncio.Event)
+    _version: str = ""
+    _newest: int = 0
+    _streams: bool = True
 
     def listen(self, listener: Listener) -> None:
         """Call `listener(before, after)` for each change from now on, and for what is known already."""
@@ -73,6 +99,11 @@ class WatchCache:
     def __len__(self) -> int:
         return len(self._objects)
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether the first list has been read."""
+        return self._synced.is_set()
+
     async def synced(self) -> None:
         """Returns when the first list has been read."""
         await self._synced.wait()
@@ -86,44 +117,90 @@ class WatchCache:
         self._drop(obj)
 
     async def run(self) -> None:
-        """List, then watch, for ever; lists again when the server forgot our version or cut us off."""
-        version = ""
+        """List, then watch, for ever; goes on where it was cut off, lists again when that is forgotten."""
+        failures = 0
         while True:
+            before = self._version
             try:
-                version = version or await self._relist()
-                version = await self._follow(version)
-            except Gone:
-                version = ""
-            except (ApiError, TransportError):
-                version = ""
-                await asyncio.sleep(_RETRY_SECONDS)
+                await self._follow()
+            except (ApiError, TransportError) as error:
+                self.failures += 1
+                if isinstance(error, ApiError) and error.code not in _PASSING:
+                    self._version = ""
+                # An outage lasts as long as nothing new is heard.
+                failures = 1 if self._version != before else failures + 1
+                if isinstance(error, Gone) and failures == 1:
+                    # Versions expire; that the next one has expired as well is no longer usual.
+                    continue
+                delay = back_off(failures)
+                log.warning("watch of %s: %s", self.resource.group_resource, error, extra={"retry_in": delay})
+                await asyncio.sleep(delay)
 
-    async def _relist(self) -> str:
-        listed = await self.client.list(self.resource, self.selection)
-        alive = {key_of(item) for item in listed.items}
-        for key in [key for key in self._objects if key not in alive]:
+    async def _follow(self) -> None:
+        if self._version:
+            await self._take_events(self._watch(self._version))
+        elif self.client.streams_lists and self._streams:
+            await self._stream()
+        else:
+            self._replace(*await self._list())
+            await self._take_events(self._watch(self._version))
+
+    async def _stream(self) -> None:
+        """The first events of a watch stand for a list; the same watch goes on from there."""
+        events = self._watch(None)
+        try:
+            self._replace(*await _initial(events))
+        except (BadRequest, Invalid):
+            # A server from before watches could begin with everything.
+            self._streams = False
+            return
+        await self._take_events(events)
+
+    async def _list(self) -> tuple[Sequence[Object], str]:
+        part = self.part
+        found = await self.client.list(
+            self.resource, self.selection, shape=part.shape, metadata_only=part.metadata_only
+        )
+        return found.items, found.resource_version
+
+    def _watch(self, version: str | None) -> AsyncIterator[WatchEvent]:
+        part = self.part
+        return self.client.watch(
+            self.resource, version, self.selection, shape=part.shape, metadata_only=part.metadata_only
+        )
+
+    async def _take_events(self, events: AsyncIterator[WatchEvent]) -> None:
+        begun, has_heard = asyncio.get_running_loop().time(), False
+        async for event in events:
+            has_heard = True
+            self._apply(event)
+        if not has_heard and asyncio.get_running_loop().time() - begun < _SHORT_SECONDS:
+            raise TransportError("the watch ended as soon as it began")
+
+    def _replace(self, items: Sequence[Object], version: str) -> None:
+        """Everything there is at `version`; what is not among it has gone."""
+        alive = {key_of(item) for item in items}
+        # A server restored from a backup counts from an earlier version: nothing known is newer then.
+        rewound = int(version) < self._newest
+        for key in [key for key in self._objects if rewound or key not in alive]:
             # An object that our own write created after this reading is newer than the list.
-            if version_of(self._objects[key]) <= int(listed.resource_version):
-                self._drop(self._objects[key])
-        for item in listed.items:
+            if rewound or version_of(self._objects[key]) <= int(version):
+                self._drop(self._objects[key], for_good=not rewound)
+        for item in items:
             self._take(item)
+        self._version, self._newest = version, int(version)
         self._synced.set()
-        return listed.resource_version
 
-    async def _follow(self, version: str) -> str:
-        async for event in self.client.watch(self.resource, version, self.selection):
-            version = self._apply(event)
-        return version
-
-    def _apply(self, event: WatchEvent) -> str:
+    def _apply(self, event: WatchEvent) -> None:
+        self.events += 1
         if event.type == "ERROR":
-            raise Gone(event.object)
-        version: str = event.object["metadata"]["resourceVersion"]
+            raise api_error(event.object)
         if event.type == "DELETED":
             self._drop(event.object)
         elif event.type != "BOOKMARK":
             self._take(event.object)
-        return version
+        self._version = event.object["metadata"]["resourceVersion"]
+        self._newest = int(self._version)
 
     def _take(self, obj: Object) -> None:
         known = self._objects.get(key_of(obj))
@@ -131,18 +208,22 @@ class WatchCache:
             return
         if obj["metadata"].get("uid", "") in self._gone:
             return
-        self._put(obj)
+        kept = self.part.trim(obj) if self.part.trim else obj
+        if kept is not None:
+            self._put(kept)
+        elif known is not None:
+            self._drop(known, for_good=False)
 
-    def _put(self, obj: Object) -> None:
-        kept = self.trim(obj) if self.trim else obj
+    def _put(self, kept: Object) -> None:
         key = key_of(kept)
         before = self._objects.get(key)
         self._objects[key] = kept
         self._reindex(key, before, kept)
         self._tell(before, kept)
 
-    def _drop(self, obj: Object) -> None:
-        self._remember_gone(obj["metadata"].get("uid", ""))
+    def _drop(self, obj: Object, *, for_good: bool = True) -> None:
+        if for_good:
+            self._remember_gone(obj["metadata"].get("uid", ""))
         key = key_of(obj)
         before = self._objects.get(key)
         if before is None or before["metadata"].get("uid") != obj["metadata"].get("uid"):
@@ -173,6 +254,28 @@ class WatchCache:
     def _tell(self, before: Object | None, after: Object | None) -> None:
         for listener in self._listeners:
             listener(before, after)
+
+
+def back_off(failures: int) -> float:
+    """Seconds to wait after so many failures in a row, at least one."""
+    return min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16), _LONGEST_RETRY_SECONDS)
+
+
+async def _initial(events: AsyncIterator[WatchEvent]) -> tuple[Sequence[Object], str]:
+    """What a watch tells first: everything that exists, and the version of the bookmark that ends it.
+
+    Raises:
+        ApiError, TransportError: the watch ended before that.
+    """
+    found: dict[Key, Object] = {}
+    async for event in events:
+        if event.type == "ERROR":
+            raise api_error(event.object)
+        if ends_initial_events(event):
+            return tuple(found.values()), event.object["metadata"]["resourceVersion"]
+        if event.type != "BOOKMARK":
+            found[key_of(event.object)] = event.object
+    raise TransportError("the watch ended before everything was told")
 
 
 def by_owner_uid(obj: Object) -> Iterable[str]:

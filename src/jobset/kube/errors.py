@@ -1,4 +1,4 @@
-"""What a Kubernetes API refused, as exceptions that carry its Status object."""
+"""What a Kubernetes API refused, as exceptions that carry its Status object; and what kept us from asking."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,6 +54,23 @@ class TransportError(Exception):
     """No answer came: whether the request took effect is unknown."""
 
 
+class ConnectionLost(TransportError):
+    """The connection ended before anything of an answer came."""
+
+
+def reason(error: BaseException) -> str:
+    """Why there is no answer, in words."""
+    return str(error) or ("timed out" if isinstance(error, TimeoutError) else type(error).__name__)
+
+
+def outcome_is_unknown(error: Exception) -> bool:
+    """Whether a request that ended in `error` may have taken effect all the same.
+
+    A server may fail (500, 503, 504) after the change was stored; so it does when etcd is too late for it.
+    """
+    return isinstance(error, TransportError) or (isinstance(error, ApiError) and error.code >= 500)
+
+
 _BY_CODE: Mapping[int, type[ApiError]] = {
     400: BadRequest,
     403: Forbidden,
@@ -69,3 +86,7 @@ def api_error(status: Mapping[str, Any]) -> ApiError:
     if status.get("reason") == "AlreadyExists":
         return AlreadyExists(status)
     return _BY_CODE.get(int(status.get("code", 500)), ApiError)(status)
+
+
+class AccessError(Exception):
+    """How to reach a cluster, or as whom, is not to be known: the text says where and what would be right."""

@@ -13,7 +13,11 @@ APPLY_PATCH = "application/apply-patch+yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request. `body` is decoded JSON, or a `str` that is sent as it is."""
+    """One HTTP request. `body` is decoded JSON, or a `str` that is sent as it is.
+
+    `shape` is the part of the answer, or of each watched object, that will be read: a `TypedDict` or
+    another type that msgspec decodes to plain data. A transport may leave out the rest; None asks for all.
+    """
 
     method: str
     path: str
@@ -21,6 +25,7 @@ class Request:
     body: Any = None
     content_type: str = JSON
     accept: str = JSON
+    shape: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
