@@ -3,21 +3,23 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from jobset.api.times import format_micro_time
 from jobset.kube.client import Client, Object
-from jobset.kube.errors import ApiError, NotFound, TransportError
-from jobset.kube.resources import EVENTS
+from jobset.kube.errors import AlreadyExists, ApiError, NotFound, TransportError, outcome_is_unknown
+from jobset.kube.resources import EVENTS, Resource
 
 log = logging.getLogger(__name__)
 
 _LONGEST_NOTE = 1024
 _REMEMBERED = 4096
 _FLUSH_SECONDS = 360.0
+_RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0)
+"""Pauses between attempts, about a minute together: as long as an API server needs to start again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,18 +30,80 @@ class Occurrence:
     type: str
     reason: str
     note: str
-    action: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Series:
+class Series:
     """An Event that exists on the server, and how often it happened."""
 
     namespace: str
     name: str
     count: int
     told: int
+    """How often the server thinks that it happened."""
     last_at: datetime
+
+
+class EventForm(Protocol):
+    """How one of the two event APIs says what happened, and that it happened again."""
+
+    @property
+    def resource(self) -> Resource:
+        """Where the events are written."""
+        ...
+
+    def identity(self, occurrence: Occurrence) -> Hashable:
+        """What two occurrences must share to be one Event."""
+        ...
+
+    def first(self, occurrence: Occurrence) -> dict[str, Any]:
+        """The body of a new Event, but for its metadata."""
+        ...
+
+    def growth(self, series: Series) -> dict[str, Any]:
+        """The patch that tells how often it happened."""
+        ...
+
+    def is_told_at_once(self, series: Series) -> bool:
+        """Whether one more repeat of this series is told when it happens, not only now and then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesEvents:
+    """Events of `events.k8s.io/v1`: a second occurrence makes a series; its length is told now and then."""
+
+    controller: str
+    instance: str
+    action: str = "Reconciling"
+    resource: Resource = EVENTS
+
+    def identity(self, occurrence: Occurrence) -> Hashable:
+        """Type, reason and object; the note is left out."""
+        # compat: as in client-go, where the reference has the version of the object too.
+        return (occurrence.type, occurrence.reason, *occurrence.regarding.values())
+
+    def first(self, occurrence: Occurrence) -> dict[str, Any]:
+        """The body of a new Event, but for its metadata."""
+        return {
+            "eventTime": format_micro_time(occurrence.at),
+            "reportingController": self.controller,
+            "reportingInstance": self.instance,
+            "action": self.action,
+            "reason": occurrence.reason,
+            "regarding": dict(occurrence.regarding),
+            "note": occurrence.note,
+            "type": occurrence.type,
+        }
+
+    def growth(self, series: Series) -> dict[str, Any]:
+        """The length of the series and when it was last seen."""
+        return {"series": {"count": series.count, "lastObservedTime": format_micro_time(series.last_at)}}
+
+    def is_told_at_once(self, series: Series) -> bool:
+        """Only that it is a series."""
+        return series.told == 1
 
 
 def reference(obj: Object) -> dict[str, str]:
@@ -58,15 +122,18 @@ def reference(obj: Object) -> dict[str, str]:
 
 @dataclass(slots=True, kw_only=True)
 class EventRecorder:
-    """Records events for one component; a refused event is logged and lost, never an error of the caller."""
+    """Records events for one component; a refused event is logged and lost, never an error of the caller.
+
+    Events are counted as `sent` when the server has them, alone or as one more of a series.
+    """
 
     client: Client
     clock: Callable[[], datetime]
-    controller: str
-    instance: str
-    action: str = "Reconciling"
+    form: EventForm
+    sent: int = 0
+    lost: int = 0
     _waiting: asyncio.Queue[Occurrence] = field(default_factory=asyncio.Queue)
-    _known: OrderedDict[tuple[str, ...], _Series] = field(default_factory=OrderedDict)
+    _known: OrderedDict[Hashable, Series] = field(default_factory=OrderedDict)
     _last_nanos: int = 0
 
     def event(self, regarding: Object, type: str, reason: str, note: str, *, field_path: str = "") -> None:
@@ -77,19 +144,27 @@ class EventRecorder:
                 regarding=reference(regarding) | part,
                 type=type,
                 reason=reason,
-                note=note,
-                action=self.action,
+                note=_shortened(note),
+                at=self.clock(),
             )
         )
 
+    @property
+    def waiting(self) -> int:
+        """Events that are still to be sent."""
+        return self._waiting.qsize()
+
     async def run(self) -> None:
         """Send what is queued, for ever; now and then tell the server how long each series has become."""
+        now = asyncio.get_running_loop().time
+        flush_at = now() + _FLUSH_SECONDS
         while True:
             try:
-                async with asyncio.timeout(_FLUSH_SECONDS):
+                async with asyncio.timeout_at(flush_at):
                     occurrence = await self._waiting.get()
             except TimeoutError:
                 await self._tell_counts()
+                flush_at = now() + _FLUSH_SECONDS
                 continue
             await self._send(occurrence)
             self._waiting.task_done()
@@ -99,62 +174,72 @@ class EventRecorder:
         await self._waiting.join()
 
     async def _send(self, occurrence: Occurrence) -> None:
-        # compat: the series key of client-go's recorder leaves the note out.
-        key = (occurrence.type, occurrence.reason, occurrence.action, *occurrence.regarding.values())
-        known = self._known.get(key)
+        identity = self.form.identity(occurrence)
+        known = self._known.get(identity)
         try:
-            if known is None:
-                self._remember(key, await self._create(occurrence))
-            else:
-                self._known[key] = await self._repeat(known)
-        except NotFound:
-            self._known.pop(key, None)
+            if known is None or not await self._repeat(identity, known, occurrence.at):
+                self._remember(identity, await self._create(occurrence))
+            self.sent += 1
         except (ApiError, TransportError) as error:
+            self.lost += 1
             log.warning("event %s lost: %s", occurrence.reason, error)
 
-    async def _create(self, occurrence: Occurrence) -> _Series:
-        now = self.clock()
-        regarding = occurrence.regarding
-        namespace = regarding.get("namespace") or "default"
-        name = f"{regarding.get('name', '')}.{self._nanos(now):x}"
+    async def _create(self, occurrence: Occurrence) -> Series:
+        namespace = occurrence.regarding.get("namespace") or "default"
+        name = f"{occurrence.regarding.get('name', '')}.{self._nanos(occurrence.at):x}"
+        resource = self.form.resource
         body: dict[str, Any] = {
-            "apiVersion": EVENTS.api_version,
-            "kind": EVENTS.kind,
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
             "metadata": {"name": name, "namespace": namespace},
-            "eventTime": format_micro_time(now),
-            "reportingController": self.controller,
-            "reportingInstance": self.instance,
-            "action": occurrence.action,
-            "reason": occurrence.reason,
-            "regarding": dict(regarding),
-            "note": _shortened(occurrence.note),
-            "type": occurrence.type,
+            **self.form.first(occurrence),
         }
-        await self.client.create(EVENTS, body)
-        return _Series(namespace=namespace, name=name, count=1, told=1, last_at=now)
+        await self._insist(body)
+        return Series(namespace=namespace, name=name, count=1, told=1, last_at=occurrence.at)
 
-    async def _repeat(self, known: _Series) -> _Series:
-        grown = replace(known, count=known.count + 1, last_at=self.clock())
-        if known.told > 1:
-            return grown
-        return await self._tell(grown)
+    async def _insist(self, body: Object) -> None:
+        """Create an event, again while nobody knows whether that worked: under one name it is there once.
 
-    async def _tell(self, series: _Series) -> _Series:
-        patch = {"series": {"count": series.count, "lastObservedTime": format_micro_time(series.last_at)}}
-        await self.client.patch(EVENTS, series.namespace, series.name, patch)
+        Raises:
+            ApiError, TransportError: it was refused, or the server stayed away for too long.
+        """
+        for number, seconds in enumerate((*_RETRY_SECONDS, None)):
+            try:
+                await self.client.create(self.form.resource, body)
+            except AlreadyExists:
+                if number == 0:
+                    raise
+            except (ApiError, TransportError) as error:
+                if seconds is None or not outcome_is_unknown(error):
+                    raise
+                await asyncio.sleep(seconds)
+                continue
+            return
+
+    async def _repeat(self, identity: Hashable, known: Series, at: datetime) -> bool:
+        """Count one more; whether the server still has the event."""
+        grown = replace(known, count=known.count + 1, last_at=at)
+        try:
+            self._known[identity] = await self._tell(grown) if self.form.is_told_at_once(known) else grown
+        except NotFound:
+            return False
+        return True
+
+    async def _tell(self, series: Series) -> Series:
+        await self.client.patch(self.form.resource, series.namespace, series.name, self.form.growth(series))
         return replace(series, told=series.count)
 
     async def _tell_counts(self) -> None:
-        for key, series in list(self._known.items()):
+        for identity, series in list(self._known.items()):
             if series.count == series.told:
                 continue
             try:
-                self._known[key] = await self._tell(series)
+                self._known[identity] = await self._tell(series)
             except (ApiError, TransportError):
-                self._known.pop(key, None)
+                self._known.pop(identity, None)
 
-    def _remember(self, key: tuple[str, ...], series: _Series) -> None:
-        self._known[key] = series
+    def _remember(self, identity: Hashable, series: Series) -> None:
+        self._known[identity] = series
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 

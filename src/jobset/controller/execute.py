@@ -26,10 +26,17 @@ from jobset.core.plan import (
     failure_events,
     failure_text,
 )
-from jobset.kube.cache import WatchCache
+from jobset.kube.cache import WatchCache, controller_of, key_of
 from jobset.kube.client import Client, DeleteOptions, Object
-from jobset.kube.errors import ApiError, Conflict, TransportError
-from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Resource
+from jobset.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    NotFound,
+    TransportError,
+    outcome_is_unknown,
+)
+from jobset.kube.resources import JOBS, JOBSETS
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +63,12 @@ class Executor:
         if plan.error is not None:
             raise TurnFailed(plan.error)
         if plan.status is not None:
-            await self._write_status(reading, plan)
+            try:
+                await self._write_status(reading, plan)
+            except NotFound:
+                return  # deleted meanwhile: nothing is left to tell of
         self._tell(reading, plan.events)
-        if plan.outcome is not None:
-            metadata = reading.raw["metadata"]
-            self.metrics.finished(plan.outcome, metadata.get("namespace", ""), metadata["name"])
+        self._count(reading, plan)
 
     async def _run_step(self, reading: Reading, step: Step) -> None:
         failures: list[tuple[Failure, Exception]] = []
@@ -95,33 +103,59 @@ class Executor:
         namespace = reading.raw["metadata"].get("namespace", "")
         match action:
             case CreateJob():
-                await self._create(JOBS, self.observer.jobs, action.body())
+                await self._create(reading, self.observer.jobs, action.body())
             case CreateService():
-                await self._create(SERVICES, self.observer.services, action.body)
+                await self._create(reading, self.observer.services, action.body)
             case CreateClaims():
-                await self._create_claims(action)
+                await self._create_claims(reading, action)
             case PatchJob():
                 await self._patch_job(namespace, action)
             case DeleteJob():
-                await self._delete(JOBS, self.observer.jobs, namespace, action)
+                await self._delete(self.observer.jobs, namespace, action)
             case DeleteJobSet():
-                await self._delete(JOBSETS, self.observer.jobsets, namespace, action)
+                await self._delete(self.observer.jobsets, namespace, action)
             case _:
                 assert_never(action)
 
-    async def _create(self, resource: Resource, cache: WatchCache, body: Object) -> None:
-        cache.note(await self.client.create(resource, body))
+    async def _create(self, reading: Reading, cache: WatchCache, body: Object) -> None:
+        try:
+            created = await self.client.create(cache.resource, body, cache.part.shape)
+        except (ApiError, TransportError) as error:
+            if not isinstance(error, AlreadyExists) and not outcome_is_unknown(error):
+                raise
+            created = await self._made_before(reading, cache, body, error)
+        cache.note(created)
 
-    async def _create_claims(self, action: CreateClaims) -> None:
+    async def _made_before(
+        self, reading: Reading, cache: WatchCache, body: Object, error: Exception
+    ) -> Object:
+        """The object that a create of ours made, whose answer was lost to us or to the leader before us.
+
+        Raises:
+            ApiError, TransportError: `error` itself, when there is none or it belongs to somebody else.
+        """
+        metadata = body["metadata"]
+        try:
+            found = await self.client.get(
+                cache.resource, metadata["namespace"], metadata["name"], cache.part.shape
+            )
+        except NotFound:
+            raise error from None
+        owner = controller_of(found)
+        if owner is None or owner.get("uid") != reading.raw["metadata"]["uid"]:
+            raise error
+        return found
+
+    async def _create_claims(self, reading: Reading, action: CreateClaims) -> None:
         for body in action.bodies:
             try:
-                await self._create(PERSISTENT_VOLUME_CLAIMS, self.observer.claims, body)
+                await self._create(reading, self.observer.claims, body)
             except ApiError as error:
                 if error.reason not in action.tolerated:
                     raise
 
     async def _patch_job(self, namespace: str, action: PatchJob) -> None:
-        version = action.resource_version
+        version, shape = action.resource_version, self.observer.jobs.part.shape
         if action.clear_start_time:
             cleared = await self.client.patch(
                 JOBS,
@@ -129,23 +163,26 @@ class Executor:
                 action.name,
                 _bound({"status": {"startTime": None}}, version),
                 subresource="status",
+                shape=shape,
             )
             self.observer.jobs.note(cleared)
             version = cleared["metadata"]["resourceVersion"] if version is not None else None
-        patched = await self.client.patch(JOBS, namespace, action.name, _bound(action.patch, version))
+        patched = await self.client.patch(
+            JOBS, namespace, action.name, _bound(action.patch, version), shape=shape
+        )
         self.observer.jobs.note(patched)
 
-    async def _delete(
-        self, resource: Resource, cache: WatchCache, namespace: str, action: DeleteJob | DeleteJobSet
-    ) -> None:
+    async def _delete(self, cache: WatchCache, namespace: str, action: DeleteJob | DeleteJobSet) -> None:
         options = DeleteOptions(propagation_policy=action.propagation_policy, uid=action.uid or None)
         try:
-            answer = await self.client.delete(resource, namespace, action.name, options)
+            answer = await self.client.delete(
+                cache.resource, namespace, action.name, options, cache.part.shape
+            )
         except ApiError as error:
             if error.reason == "NotFound":
                 _forget(cache, namespace, action)
             raise
-        if answer.get("kind") == resource.kind and answer["metadata"].get("finalizers"):
+        if answer.get("kind") == cache.resource.kind and answer["metadata"].get("finalizers"):
             cache.note(answer)
         else:
             _forget(cache, namespace, action)
@@ -153,7 +190,32 @@ class Executor:
     async def _write_status(self, reading: Reading, plan: Plan) -> None:
         assert plan.status is not None
         body = {**reading.raw, "status": write_status(plan.status, reading.raw.get("status"))}
-        self.observer.jobsets.note(await self.client.update_status(JOBSETS, body))
+        try:
+            written = await self.client.update_status(JOBSETS, body)
+        except (ApiError, TransportError) as error:
+            if not outcome_is_unknown(error):
+                raise
+            written = await self._written_before(body, error)
+        self.observer.jobsets.note(written)
+        _warn_of_dropped_fields(body, written)
+
+    async def _written_before(self, body: Object, error: Exception) -> Object:
+        """The JobSet with the status that we sent without a good answer: its events are still to be told.
+
+        Raises:
+            ApiError, TransportError: `error` itself, when the server has another status.
+        """
+        metadata = body["metadata"]
+        found = await self.client.get(JOBSETS, metadata["namespace"], metadata["name"])
+        if found["metadata"]["uid"] != metadata["uid"] or found.get("status") != body["status"]:
+            raise error
+        return found
+
+    def _count(self, reading: Reading, plan: Plan) -> None:
+        key, before = key_of(reading.raw), reading.snapshot.jobset.status
+        if plan.outcome is not None:
+            self.metrics.finished(plan.outcome, *key)
+        self.metrics.recoveries.carried_out(key, before, plan, self.observer.clock())
 
     def _tell(self, reading: Reading, events: Sequence[PlannedEvent]) -> None:
         for event in events:
@@ -172,3 +234,12 @@ def _forget(cache: WatchCache, namespace: str, action: DeleteJob | DeleteJobSet)
     known = cache.get(namespace, action.name)
     if known is not None and known["metadata"]["uid"] == action.uid:
         cache.note_gone(known)
+
+
+def _warn_of_dropped_fields(sent: Object, written: Object) -> None:
+    if dropped := sent["status"].keys() - (written.get("status") or {}).keys():
+        namespace, name = key_of(sent)
+        about = {"JobSet": {"name": name, "namespace": namespace}, "fields": sorted(dropped)}
+        log.warning(
+            "the API server drops fields of a status: its definition of JobSets is older", extra=about
+        )

@@ -9,9 +9,17 @@ from jobset.api import keys
 from jobset.api.children import ChildJob, StrayJob, read_child, read_pod
 from jobset.api.gates import FeatureGates
 from jobset.api.jobset import JobSet, read_jobset
+from jobset.controller.parts import (
+    CLAIM_PART,
+    IN_PLACE_POD_PART,
+    JOB_PART,
+    JOBSET_PART,
+    SERVICE_PART,
+    is_of_jobset,
+)
 from jobset.core.snapshot import Snapshot
 from jobset.core.volumes import wanted_claims
-from jobset.kube.cache import Index, Key, WatchCache, controller_of
+from jobset.kube.cache import Index, Key, Part, WatchCache, controller_of
 from jobset.kube.client import Client, Object, Selection
 from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES, Resource
 
@@ -43,11 +51,11 @@ class Observer:
     _readings: dict[str, tuple[str, ChildJob | StrayJob]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.jobsets = self._cache(JOBSETS)
-        self.jobs = self._cache(JOBS, {_OWNER: _jobset_uid})
-        self.services = self._cache(SERVICES)
-        self.claims = self._cache(PERSISTENT_VOLUME_CLAIMS, selection=_LABELLED)
-        self.pods = self._cache(PODS, {_JOBSET_NAME: _jobset_label}, _LABELLED)
+        self.jobsets = self._cache(JOBSETS, JOBSET_PART)
+        self.jobs = self._cache(JOBS, JOB_PART, {_OWNER: _jobset_uid})
+        self.services = self._cache(SERVICES, SERVICE_PART)
+        self.claims = self._cache(PERSISTENT_VOLUME_CLAIMS, CLAIM_PART, selection=_LABELLED)
+        self.pods = self._cache(PODS, IN_PLACE_POD_PART, {_JOBSET_NAME: _jobset_label}, _LABELLED)
         self.jobs.listen(self._forget_reading)
 
     def watch(self, touch: Callable[[Key], None]) -> None:
@@ -56,17 +64,17 @@ class Observer:
         for cache in (self.jobs, self.services):
             cache.listen(lambda before, after: _touch_owners(touch, before, after))
         if self.gates.in_place_restart:
-            self.pods.listen(lambda before, after: _touch_labelled(touch, after or before))
+            self.pods.listen(lambda before, after: _touch_labelled(touch, before, after))
 
     async def run(self) -> None:
         """Keep the caches current, for ever."""
         async with asyncio.TaskGroup() as group:
-            for cache in self._caches():
+            for cache in self.caches():
                 group.create_task(cache.run())
 
     async def synced(self) -> None:
         """Returns when every cache has been filled."""
-        for cache in self._caches():
+        for cache in self.caches():
             await cache.synced()
 
     def count_jobs(self, key: Key) -> int:
@@ -97,17 +105,21 @@ class Observer:
         )
         return Reading(raw=raw, snapshot=snapshot)
 
-    def _caches(self) -> Iterable[WatchCache]:
+    def caches(self) -> Iterable[WatchCache]:
+        """Those that are used; pods only where a gate needs them."""
         always = (self.jobsets, self.jobs, self.services, self.claims)
         return (*always, self.pods) if self.gates.in_place_restart else always
 
     def _cache(
         self,
         resource: Resource,
+        part: Part,
         indexes: dict[str, Index] | None = None,
         selection: Selection = Selection(),
     ) -> WatchCache:
-        return WatchCache(client=self.client, resource=resource, selection=selection, indexes=indexes or {})
+        return WatchCache(
+            client=self.client, resource=resource, part=part, selection=selection, indexes=indexes or {}
+        )
 
     def _pods_of(self, jobset: JobSet) -> Iterable[Object]:
         return self.pods.indexed(_JOBSET_NAME, f"{jobset.namespace}/{jobset.name}")
@@ -149,16 +161,15 @@ def _touch_owners(touch: Callable[[Key], None], *versions: Object | None) -> Non
 
 
 def _owner_key(obj: Object) -> Iterable[Key]:
-    owner = controller_of(obj)
-    if (
-        owner
-        and owner.get("kind") == JOBSETS.kind
-        and owner.get("apiVersion", "").startswith(f"{JOBSETS.group}/")
-    ):
+    if (owner := controller_of(obj)) and is_of_jobset(obj):
         yield obj["metadata"].get("namespace", ""), owner["name"]
 
 
-def _touch_labelled(touch: Callable[[Key], None], pod: Object | None) -> None:
-    if pod is not None:
-        metadata = pod["metadata"]
-        touch((metadata.get("namespace", ""), metadata["labels"][keys.JOBSET_NAME]))
+def _touch_labelled(touch: Callable[[Key], None], *versions: Object | None) -> None:
+    for key in {_labelled_key(pod) for pod in versions if pod is not None}:
+        touch(key)
+
+
+def _labelled_key(pod: Object) -> Key:
+    metadata = pod["metadata"]
+    return metadata.get("namespace", ""), metadata["labels"][keys.JOBSET_NAME]

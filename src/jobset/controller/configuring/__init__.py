@@ -1,0 +1,1 @@
+"""From what a configuration file says to a configuration, and back."""

@@ -1,0 +1,1 @@
+"""The admission webhooks: what an API server asks us before it stores a JobSet or a pod."""
