@@ -23,7 +23,7 @@ from jobset.local.options import read_options
 from jobset.local.plugins import Plugin
 from jobset.local.priority import PodDefaults
 from jobset.local.routes import Route, Router
-from jobset.local.store import HISTORY, Store, Watch, collection_key
+from jobset.local.store import HISTORY, Store, TooOld, Watch, collection_key
 from jobset.local.webhooks import JOBSET_RULES, JobSetAdmission, PodAdmission
 from jobset.local.writes import Change, Writer, Written
 
@@ -71,6 +71,10 @@ class ApiServer:
             return self._dispatch(request)
         except ApiError as error:
             return Response(code=error.code, body=error.status)
+        except UnicodeEncodeError:
+            # A body that is handed over as an object can hold what no text can: half of a surrogate pair.
+            refused = statuses.bad_request("the body holds a character that cannot be written")
+            return Response(code=refused.code, body=refused.status)
 
     def load(self, objects: Iterable[Object]) -> list[Object]:
         """Store objects as they are, without admission; what has no uid, time or namespace gets one.
@@ -111,7 +115,7 @@ class ApiServer:
             return self._act(route, request)
         match request.method, route.name:
             case "GET", None:
-                if request.query.get("watch") in ("true", "1"):
+                if listing.is_asked(request.query, "watch"):
                     # A watch comes in through `watch`; here only its refusals can be answered.
                     listing.read_watch(self.store, route, request.query)
                 page = listing.read_list(self.store, route, request.query)
@@ -158,7 +162,7 @@ class ApiServer:
         if route.name is None:
             return self._delete_all(route, request, wanted, warnings)
         obj, gone = subresources.delete(self._writer, route, wanted, self._clock())
-        if gone and not route.rules.is_graceful and "finalizers" not in obj["metadata"]:
+        if gone and not deletion.is_shown_when_gone(route.rules):
             found = obj["metadata"]
             return Response(
                 code=200,
@@ -233,8 +237,13 @@ def _change(media_type: str, body: Any, rules: KindRules) -> Change:
                 changed = patch.merge_patch(shown, body)
             else:
                 changed = patch.strategic_merge_patch(shown, body, merge_schema(rules.schema))
+                # compat: whatever text it names, this kind of patch cannot change the kind.
+                texts = (key for key in ("apiVersion", "kind") if isinstance(changed.get(key, ""), str))
+                changed |= {key: shown[key] for key in texts}
         except patch.PatchMisfit:
             raise statuses.rejected_patch() from None
+        except patch.BadDirective as error:
+            raise statuses.bad_request(str(error)) from None
         except patch.BadPatch as error:
             raise statuses.internal(str(error)) from None
         if not isinstance(changed, dict):
@@ -250,17 +259,10 @@ def _delete_query(query: Mapping[str, str]) -> dict[str, Any]:
     if query.get("propagationPolicy"):
         found["propagationPolicy"] = query["propagationPolicy"]
     if query.get("gracePeriodSeconds"):
-        found["gracePeriodSeconds"] = _whole(query["gracePeriodSeconds"])
+        found["gracePeriodSeconds"] = listing.whole_number(query, "gracePeriodSeconds")
     if query.get("dryRun"):
         found["dryRun"] = [query["dryRun"]]
     return found
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 class Stream:
@@ -272,19 +274,19 @@ class Stream:
         self._store = store
         self._rules = route.rules
         self._start = start
-        self._wants_bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
-        self._seconds = _whole(query.get("timeoutSeconds") or "0") or None
+        self._wants_bookmarks = listing.is_asked(query, "allowWatchBookmarks")
+        self._seconds = listing.whole_number(query, "timeoutSeconds") or None
         self._watch: Watch | None = None
-        self._too_old: dict[str, Any] | None = None
-        self._open(route, listing.predicate_of(query, route))
+        self._error = start.error
+        if self._error is None:
+            self._open(route, listing.predicate_of(query, route))
 
     def _open(self, route: Route, predicate: Any) -> None:
-        collection = self._store.collection(collection_key(route.resource))
-        found = listing.position(collection, self._start.version)
-        if isinstance(found, dict):
-            self._too_old = found
-        else:
-            self._watch = Watch(collection, found, route.namespace, predicate)
+        collection, version = self._store.collection(collection_key(route.resource)), self._start.version
+        try:
+            self._watch = Watch(collection, version, route.namespace, predicate)
+        except TooOld as error:
+            self._error = statuses.expired(version, error.oldest)
 
     def stop(self) -> None:
         """End the stream; whoever waits for its next event is told so."""
@@ -294,13 +296,14 @@ class Stream:
     async def events(self) -> AsyncIterator[WatchEvent]:
         """Every event; ends when the time is over, the reader was too slow, or the stream was stopped."""
         if self._watch is None:
-            yield WatchEvent("ERROR", self._too_old or {})
+            yield WatchEvent("ERROR", self._error or {})
             return
         for obj in self._start.initial:
             yield WatchEvent("ADDED", _shown(obj, self._rules))
         if self._start.ends_with_bookmark:
             yield self._bookmark({"k8s.io/initial-events-end": "true"})
-        deadline = None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds
+        loop = asyncio.get_running_loop()
+        deadline = None if self._seconds is None else loop.time() + self._seconds
         silent_since = self._store.version
         while (events := self._watch.next_events()) is not None:
             for event in events:
@@ -313,6 +316,9 @@ class Stream:
             if deadline is None:
                 await self._watch.changed()
                 continue
+            if loop.time() >= deadline:
+                # Where there is always something new, nobody waits below.
+                return
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._watch.changed()

@@ -1,10 +1,12 @@
 """From the body of a request to a JSON object of the right kind, or the words with which it is refused."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from jobset.kube.errors import api_error
+from jobset.kube.resources import Resource
 from jobset.kube.transport import (
     JSON,
     JSON_PATCH,
@@ -27,6 +29,8 @@ class NotJson(Exception):
     """The text is not JSON; the message is what Go's decoder says."""
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
 _GO_WORDS = (
     ("Expecting property name", "looking for beginning of object key string"),
     ("Illegal trailing comma", "looking for beginning of object key string"),
@@ -44,11 +48,31 @@ def parse_json(text: str) -> Any:
         NotJson: it is no JSON.
     """
     try:
-        return json.loads(text)
+        parsed = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise NotJson(_go_syntax_error(text, error)) from None
     except RecursionError:
         raise NotJson("exceeded max depth") from None
+    # compat: Go reads half of a surrogate pair as the replacement character; few texts have any.
+    return _without_surrogates(parsed) if _SURROGATE.search(text) else parsed
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    if name.startswith("-"):
+        raise NotJson(f"invalid character '{name[1]}' in numeric literal")
+    raise NotJson(f"invalid character '{name[0]}' looking for beginning of value")
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return _HALF.sub("\ufffd", value)
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        case list():
+            return [_without_surrogates(item) for item in value]
+        case _:
+            return value
 
 
 def _go_syntax_error(text: str, error: json.JSONDecodeError) -> str:
@@ -160,10 +184,10 @@ def _of_kind(body: Any, rules: KindRules, text: str | None) -> Mapping[str, Any]
     if not isinstance(body, Mapping):
         _refuse_type(body, f"Go value of type {_HEADER}", rules, text, body)
     expected = rules.resource
-    version, kind = body.get("apiVersion") or expected.api_version, body.get("kind") or expected.kind
-    for value, key in ((version, "apiVersion"), (kind, "kind")):
-        if not isinstance(value, str):
+    for key in ("apiVersion", "kind"):
+        if (value := body.get(key)) is not None and not isinstance(value, str):
             _refuse_type(value, f"Go struct field .{key} of type string", rules, text, body)
+    version, kind = body.get("apiVersion") or expected.api_version, body.get("kind") or expected.kind
     if version != expected.api_version or kind != expected.kind:
         _refuse_kind(version, kind, rules)
     if body.get("apiVersion") and body.get("kind"):
@@ -190,14 +214,25 @@ def _refuse_kind(version: str, kind: str, rules: KindRules) -> NoReturn:
             f"no kind registered for {kind} in {expected.api_version}"
         )
     start = f'{kind} in version "{short}" cannot be handled as a {expected.kind}: '
+    raise bad_request(start + _other_kind(version, kind, expected))
+
+
+def _other_kind(version: str, kind: str, expected: Resource) -> str:
     if (version, kind) in _registered():
         internal_group = expected.group.partition(".")[0] or "core"
-        raise bad_request(
-            f"{start}converting (v1.{kind}) to ({internal_group}.{expected.kind}): unknown conversion"
-        )
-    raise bad_request(
-        f'{start}no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
-    )
+        return f"converting (v1.{kind}) to ({internal_group}.{expected.kind}): unknown conversion"
+    return f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+
+
+def kind_problem(obj: Mapping[str, Any], expected: Resource) -> str | None:
+    """Why a patched object is of another kind than the one it was, or None."""
+    for key in ("apiVersion", "kind"):
+        if not isinstance(value := obj.get(key, ""), str):
+            words = f"cannot unmarshal {json_word(value)} into Go struct field .{key} of type string"
+            return f"couldn't get version/kind; json parse error: json: {words}"
+    version, kind = obj.get("apiVersion") or expected.api_version, obj.get("kind") or expected.kind
+    is_same = (version, kind) == (expected.api_version, expected.kind)
+    return None if is_same else _other_kind(version, kind, expected)
 
 
 def _registered() -> Mapping[tuple[str, str], str]:
@@ -244,12 +279,28 @@ def read_patch(request: Request, rules: KindRules) -> Any:
                 f"error decoding patch: json: cannot unmarshal {json_word(body)} into Go value of type "
                 "[]handlers.jsonPatchOp"
             )
+        for operation in body:
+            _check_operation(operation)
     elif not isinstance(body, Mapping):
         raise bad_request(
             f"error decoding patch: json: cannot unmarshal {json_word(body)} into Go value of type "
             "map[string]interface {}"
         )
     return body
+
+
+def _check_operation(operation: Any) -> None:
+    if operation is None:
+        return
+    if not isinstance(operation, Mapping):
+        _refuse_operation(operation, "Go value of type handlers.jsonPatchOp")
+    for key in ("op", "path", "from"):
+        if (value := operation.get(key)) is not None and not isinstance(value, str):
+            _refuse_operation(value, f"Go struct field jsonPatchOp.{key} of type string")
+
+
+def _refuse_operation(value: Any, place: str) -> NoReturn:
+    raise bad_request(f"error decoding patch: json: cannot unmarshal {json_word(value)} into {place}")
 
 
 def read_options(request: Request) -> Mapping[str, Any]:

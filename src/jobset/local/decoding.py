@@ -6,22 +6,23 @@ input, so that decoding an object that is in order costs one walk and no copy.
 """
 
 import base64
-import binascii
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.admission import schemas
 from jobset.admission.unknown_fields import unknown_fields
 from jobset.api.quantity import canonical as canonical_quantity
 from jobset.api.times import format_micro_time, format_time, parse_time
 from jobset.local import go_names
-from jobset.local.bodies import json_word
+from jobset.local.bodies import json_word, kind_problem
 from jobset.local.kinds.rules import KindRules
 from jobset.local.metadata import is_custom
-from jobset.local.statuses import bad_request, internal
+from jobset.local.statuses import bad_request, internal, invalid_patch
 
 Object: TypeAlias = Mapping[str, Any]
 Unknown: TypeAlias = list[bool]
@@ -50,8 +51,11 @@ class BadValue(Exception):
     """A text that a type with its own decoder does not take; Go tells no path for these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Undecodable(Exception):
+    """An object that is none of its kind; the text says why."""
+
+
+class Decoded(msgspec.Struct, frozen=True):
     """An object in its normal form, and what the client should be told about it."""
 
     object: Object
@@ -64,25 +68,41 @@ def decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
     Raises:
         ApiError: a value has the wrong type, or (validation `Strict`) a field is unknown.
     """
+    try:
+        return _decode(body, rules, field_validation)
+    except Undecodable as error:
+        kind, version = rules.resource.kind, rules.resource.version
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from None
+
+
+def decode_patched(obj: Object, rules: KindRules, field_validation: str) -> Decoded:
+    """What a patch has made of an object, in the form that the server stores.
+
+    Raises:
+        Invalid: it is no object of its kind any more, or (validation `Strict`) a field is unknown.
+    """
+    if (problem := kind_problem(obj, rules.resource)) is not None:
+        raise invalid_patch(obj, problem)
+    try:
+        return _decode({**obj, "kind": rules.resource.kind}, rules, field_validation)
+    except Undecodable as error:
+        raise invalid_patch(obj, str(error)) from None
+
+
+def _decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
     if is_custom(rules):
-        return Decoded(_check_custom(body, rules))
+        return Decoded(_check_custom(body))
     unknown: Unknown = []
-    resource = rules.resource
     try:
         decoded = component_decoder(rules.schema)(body, unknown)
     except (Mismatch, BadValue) as error:
-        raise bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {error}'
-        ) from None
+        raise Undecodable(str(error)) from None
     if not unknown or field_validation == "Ignore":
         return Decoded(decoded)
     fields = unknown_fields(body, schemas.component(rules.schema))
     texts = tuple(f'unknown field "{found.field}"' for found in fields)
     if field_validation == "Strict" and texts:
-        raise bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-            f"strict decoding error: {', '.join(texts)}"
-        )
+        raise Undecodable(f"strict decoding error: {', '.join(texts)}")
     return Decoded(decoded, texts)
 
 
@@ -105,7 +125,7 @@ def decode_component(name: str, value: Object) -> Object:
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
-def _check_custom(body: Object, rules: KindRules) -> Object:
+def _check_custom(body: Object) -> Object:
     """A custom resource: only its metadata is typed here, the rest is its schema's affair."""
     found = body.get("metadata")
     if found is None:
@@ -116,10 +136,7 @@ def _check_custom(body: Object, rules: KindRules) -> Object:
         if isinstance(error, Mismatch):
             error.path.append("metadata")
             error.struct = error.struct or "ObjectMeta"
-        raise bad_request(
-            f'{rules.resource.kind} in version "{rules.resource.version}" cannot be handled as a '
-            f"{rules.resource.kind}: {error}"
-        ) from None
+        raise Undecodable(str(error)) from None
     return body if typed is found else {**body, "metadata": typed}
 
 
@@ -135,8 +152,7 @@ def component_decoder(name: str) -> Decoder:
     return _struct(name, raw)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True):
     """How one field is decoded. A truthy value of `quick` needs no look at all, unless `inner` is set."""
 
     quick: type
@@ -318,15 +334,17 @@ def _anything(value: Any, _: Unknown) -> Any:
 def _bytes(value: Any, _: Unknown) -> Any:
     if type(value) is not str:
         raise Mismatch(value, "[]uint8")
+    # compat: Go passes over the ends of lines, and writes what it has read anew.
+    text = value.replace("\n", "").replace("\r", "")
     try:
-        base64.b64decode(value, validate=True)
-    except binascii.Error:
+        encoded = base64.b64encode(base64.b64decode(text, validate=True)).decode()
+    except ValueError:
         raise BadValue(f"illegal base64 data at input byte {_bad_base64(value)}") from None
-    return value
+    return value if encoded == value else encoded
 
 
 def _bad_base64(text: str) -> int:
-    alphabet = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    alphabet = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\r\n")
     for position, character in enumerate(text.rstrip("=")):
         if character not in alphabet:
             return position
@@ -373,9 +391,14 @@ def _time(value: Any, _: Unknown) -> Any:
 
 
 def _micro_time(value: Any, _: Unknown) -> Any:
-    return format_micro_time(_moment(value, "2006-01-02T15:04:05.000000Z07:00"))
+    layout = "2006-01-02T15:04:05.000000Z07:00"
+    moment = _moment(value, layout)
+    if not _MICROSECONDS.match(value, 19):
+        raise BadValue(f'parsing time "{value}" as "{layout}": cannot parse "{value[19:]}" as ".000000"')
+    return format_micro_time(moment)
 
 
+_MICROSECONDS = re.compile(r"\.[0-9]{6}[Z+-]")
 _SPECIAL: Mapping[str, Decoder] = {
     schemas.QUANTITY: _quantity,
     schemas.INT_OR_STRING: _int_or_string,

@@ -1,9 +1,11 @@
 """What a delete request does to one object: pure decisions on the object and the options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from jobset.admission.field_errors import ErrorType, FieldError, invalid, not_supported
 from jobset.api.times import format_time, parse_time
@@ -18,9 +20,26 @@ JOB_WARNING = (
     "to remove them or set propagationPolicy=Orphan to suppress this warning"
 )
 
+# compat: ReturnDeletedObject is true for these.
+_SHOWN_WHEN_GONE = frozenset(
+    {
+        ("", "persistentvolumeclaims"),
+        ("", "persistentvolumes"),
+        ("", "pods"),
+        ("", "podtemplates"),
+        ("", "resourcequotas"),
+        ("", "serviceaccounts"),
+        ("", "services"),
+        ("storage.k8s.io", "csidrivers"),
+        ("storage.k8s.io", "csinodes"),
+        ("storage.k8s.io", "storageclasses"),
+        ("storage.k8s.io", "volumeattachments"),
+        ("storage.k8s.io", "volumeattributesclasses"),
+    }
+)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteRequest:
+
+class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a delete; None where the client said nothing."""
 
     propagation: str | None = None
@@ -31,8 +50,7 @@ class DeleteRequest:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deletion:
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of the object: `marked` is to be written when it is not None; then it may go at once."""
 
     marked: Object | None
@@ -110,7 +128,9 @@ def decide_deletion(obj: Object, rules: KindRules, request: DeleteRequest, now: 
         marked = {**obj, "metadata": metadata}
         return Deletion(marked=marked, goes_now=not finalizers and grace == 0)
     if not finalizers:
-        return Deletion(marked=None, goes_now=True)
+        # The collector's finalizers go before the object, so that whoever sees its end sees it free of them.
+        was_held = bool(obj["metadata"].get("finalizers"))
+        return Deletion(marked={**obj, "metadata": metadata} if was_held else None, goes_now=True)
     _mark(metadata, now)
     return Deletion(marked={**obj, "metadata": metadata}, goes_now=False)
 
@@ -182,6 +202,11 @@ def orphans_by_default(rules: KindRules) -> bool:
     """Whether a delete without a policy leaves the dependents alone."""
     # compat: batch/v1 Jobs keep the default of their first version.
     return (rules.resource.group, rules.resource.plural) == ("batch", "jobs")
+
+
+def is_shown_when_gone(rules: KindRules) -> bool:
+    """Whether a delete answers with the object that it removed instead of a Status."""
+    return (rules.resource.group, rules.resource.plural) in _SHOWN_WHEN_GONE
 
 
 def warns_of_orphans(rules: KindRules, request: DeleteRequest) -> bool:

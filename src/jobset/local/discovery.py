@@ -15,7 +15,6 @@ VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "li
 _HEALTH = ("healthz", "readyz", "livez")
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _OTHER_PARTS = frozenset({"pods/binding", "namespaces/finalize"})
-_CUSTOM_SHORT_NAMES = {"jobsets": ["js"]}
 
 
 def discover(path: str, kinds: Kinds) -> Response | None:
@@ -92,10 +91,7 @@ def _custom(rules: Mapping[str, KindRules]) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     for plural, found in rules.items():
         named = {"kind": found.resource.kind, "namespaced": found.resource.namespaced}
-        main = {"name": plural, "singularName": found.resource.kind.lower(), **named, "verbs": _VERBS}
-        if plural in _CUSTOM_SHORT_NAMES:
-            main["shortNames"] = _CUSTOM_SHORT_NAMES[plural]
-        listed.append(main)
+        listed.append({"name": plural, "singularName": found.resource.kind.lower(), **named, "verbs": _VERBS})
         if found.has_status:
             part = {"name": f"{plural}/status", "singularName": "", **named}
             listed.append({**part, "verbs": ["get", "patch", "update"]})

@@ -2,8 +2,9 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from jobset.api.times import parse_time
 from jobset.kube.client import Client, Object
@@ -16,8 +17,7 @@ _PACE = timedelta(minutes=5)
 _PER_STEP = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventExpiry:
+class EventExpiry(msgspec.Struct, frozen=True, kw_only=True):
     """Deletes old events of one API server; `run` lasts until it is cancelled."""
 
     client: Client

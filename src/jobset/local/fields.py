@@ -1,8 +1,9 @@
 """What of a pod template this machine cannot do as written, before anything starts."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.local.field_classes import FIELD_CLASSES, WHY_NOTICED, WHY_REFUSED, FieldClass
 
@@ -15,6 +16,11 @@ _KIND_OF_TYPE: Mapping[str, str] = {
     "CharDevice": "character device",
     "BlockDevice": "block device",
 }
+_OWN_PROCESSES = "containers do not see each other's processes: where there are namespaces, each has its own"
+_MOUNT_REMEDY = (
+    "name a path that does not exist and that you may create, or allow mount namespaces: "
+    "`jobset version --verbose` tells what is in their way"
+)
 _MAY_BE_MADE: Mapping[str, str] = {"DirectoryOrCreate": "directory", "FileOrCreate": "file"}
 _DEFAULTS: Mapping[str, tuple[Any, ...]] = {
     "dnsPolicy": ("", "ClusterFirst"),
@@ -29,8 +35,7 @@ _DEFAULTS: Mapping[str, tuple[Any, ...]] = {
 """Values that change nothing, so that nobody needs a notice about them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineFacts:
+class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What judging fields needs to know of this machine."""
 
     uid: int
@@ -40,10 +45,11 @@ class MachineFacts:
     """`directory`, `file`, `socket`, `character device` or `block device`; None: there is nothing."""
     images: Collection[str] = frozenset()
     """The images that have been given a command."""
+    unreachable_mounts: Callable[[Struct], Iterable[tuple[str, str, str]]] = lambda _: ()
+    """The mounts of a pod spec that cannot be made here: path below the spec, value, reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A field that keeps a run from starting, and the way out."""
 
     path: str
@@ -52,8 +58,7 @@ class Refusal:
     remedy: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A field that is ignored."""
 
     path: str
@@ -109,10 +114,14 @@ def _pod(spec: Struct, path: str, machine: MachineFacts) -> Iterator[Finding]:
             reason="this is not a Windows machine",
             remedy="use an image and commands for Linux, and os.name linux",
         )
+    if spec.get("shareProcessNamespace"):
+        yield Notice(path=f"{path}.shareProcessNamespace", value=True, reason=_OWN_PROCESSES)
     security = spec.get("securityContext") or {}
     yield from _security("PodSecurityContext", security, f"{path}.securityContext", machine)
     for index, volume in enumerate(spec.get("volumes") or ()):
         yield from _volume(volume, f"{path}.volumes[{index}]", machine)
+    for place, value, reason in machine.unreachable_mounts(spec):
+        yield Refusal(path=f"{path}.{place}", value=value, reason=reason, remedy=_MOUNT_REMEDY)
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield from _container(container, f"{path}.{kind}[{index}]", machine)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+import msgspec
+
 from jobset.controller.queue import WorkQueue
 from jobset.controller.turns import Turns
-from jobset.kube.cache import WatchCache
+from jobset.kube.cache import Part, WatchCache
 from jobset.kube.client import Client, DeleteOptions, Object
 from jobset.kube.errors import Conflict, NotFound
 from jobset.kube.resources import JOBSETS, Resource
@@ -29,8 +31,7 @@ _ATTEMPTS = 5
 _REMEMBERED_ABSENT = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One object, as far as ownership goes."""
 
     resource: Resource
@@ -115,8 +116,7 @@ class Graph:
                 self._dependents.pop(owner["uid"], None)
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(msgspec.Struct, frozen=True):
     """The owner references of one object by what became of the owners."""
 
     living: tuple[Owner, ...] = ()
@@ -160,7 +160,7 @@ class GarbageCollector:
             elif before is not None:
                 self._lose(before["metadata"]["uid"])
 
-        cache = WatchCache(client=self._client, resource=resource, trim=_only_metadata)
+        cache = WatchCache(client=self._client, resource=resource, part=Part(trim=_only_metadata))
         cache.listen(seen)
         return cache
 

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.admission.field_errors import FieldError, forbidden, not_supported
 from jobset.kube.errors import api_error
@@ -25,8 +27,7 @@ _CONTINUE_EXPIRED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What a list request reads: all that matches, or a part of it."""
 
     items: Sequence[Object]
@@ -35,13 +36,13 @@ class Page:
     remaining: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchStart:
-    """Where a watch begins: after `version`, with `initial` objects told first."""
+class WatchStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a watch begins: after `version`, with `initial` objects told first; or why it ends at once."""
 
     version: int
     initial: Sequence[Object] = ()
     ends_with_bookmark: bool = False
+    error: Mapping[str, Any] | None = None
 
 
 def predicate_of(query: Query, route: Route) -> Predicate | None:
@@ -72,7 +73,8 @@ def read_list(store: Store, route: Route, query: Query) -> Page:
         raise statuses.invalid_options("ListOptions", errors)
     predicate = predicate_of(query, route)
     collection = store.collection(collection_key(route.resource))
-    limit = _limit(query)
+    whole_number(query, "timeoutSeconds")
+    limit = max(whole_number(query, "limit"), 0)
     if query.get("continue"):
         return _next_page(store, collection, route, query["continue"], predicate, limit)
     asked = _list_version(query)
@@ -87,7 +89,7 @@ def read_watch(store: Store, route: Route, query: Query) -> WatchStart:
     """Where the watch of a request begins.
 
     Raises:
-        ApiError: the options are wrong, or the version is not reached.
+        ApiError: the options are wrong.
     """
     errors = _watch_errors(query)
     if errors:
@@ -97,12 +99,13 @@ def read_watch(store: Store, route: Route, query: Query) -> WatchStart:
     if text and not _is_number(text):
         raise statuses.internal(_not_a_number(text))
     asked = int(text or "0")
-    _check_reached(asked, store)
     wants_all = query.get("sendInitialEvents") == "true"
+    if wants_all and asked > store.version:
+        return WatchStart(version=asked, error=statuses.from_the_future(asked, store.version).status)
     if not wants_all and (asked or query.get("sendInitialEvents") == "false"):
         return WatchStart(version=asked or store.version)
     found = store.collection(collection_key(route.resource)).select(route.namespace, predicate)
-    bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
+    bookmarks = is_asked(query, "allowWatchBookmarks")
     return WatchStart(version=store.version, initial=found, ends_with_bookmark=wants_all and bookmarks)
 
 
@@ -121,14 +124,6 @@ def render_list(page: Page, resource: Resource, custom: bool) -> dict[str, Any]:
         "metadata": metadata,
         "items": items,
     }
-
-
-def position(collection: Collection, version: int) -> int | dict[str, Any]:
-    """Where in the history a watch begins, or the Status that says that this is forgotten."""
-    try:
-        return collection.position_after(version)
-    except TooOld as error:
-        return statuses.expired(version, error.oldest)
 
 
 def _bare(item: Object) -> dict[str, Any]:
@@ -158,15 +153,23 @@ def _check_reached(version: int | None, store: Store) -> None:
         raise statuses.from_the_future(version, store.version)
 
 
-def _limit(query: Query) -> int:
-    text = query.get("limit", "")
-    if not text:
-        return 0
-    try:
-        return max(int(text), 0)
-    except ValueError:
-        message = f'strconv.ParseInt: parsing "{text}": invalid syntax'
-        raise statuses.bad_request(message) from None
+def whole_number(query: Query, key: str) -> int:
+    """The number that a query gives; 0 when it gives none.
+
+    Raises:
+        BadRequest: it is no number.
+    """
+    text = query.get(key) or "0"
+    # compat: Python's own int() takes spaces, underscores and the digits of all scripts.
+    if not re.fullmatch("[+-]?[0-9]+", text):
+        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def is_asked(query: Query, key: str) -> bool:
+    """Whether a query says yes."""
+    # compat: whatever is neither "0" nor "false".
+    return query.get(key, "false").lower() not in ("0", "false")
 
 
 _MATCH = "resourceVersionMatch"

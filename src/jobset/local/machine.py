@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+
+import msgspec
 
 from jobset.api.gates import FeatureGates
 from jobset.kube.client import Client
+from jobset.local.apiserver import LocalTransport
 from jobset.local.clock import wall_clock
 from jobset.local.event_expiry import EventExpiry
 from jobset.local.kubelet.claims import ClaimController
 from jobset.local.kubelet.devices import Devices
 from jobset.local.kubelet.kubelet import Kubelet
 from jobset.local.kubelet.logs import LogSource
-from jobset.local.kubelet.ports import LogListener, OneAddress, Tell
+from jobset.local.kubelet.ports import Accounts, LogListener, NoAccounts, OneAddress, Tell
 from jobset.local.kubelet.services import NodeSettings
 from jobset.local.machine_node import MachineFacts, build_node, read_machine
 from jobset.local.names.addresses import LoopbackAddresses, take_block
@@ -22,6 +24,7 @@ from jobset.local.names.ways import Way, WayName, choose_way, find_wrapper_libra
 from jobset.local.plane import Plane, PlaneOptions
 from jobset.local.pod_names import PodNames
 from jobset.local.processes.client import ProcessStarter
+from jobset.local.processes.file_limit import raise_file_limit
 from jobset.local.processes.fork import StarterHandle
 from jobset.local.processes.starter import Abilities
 from jobset.local.runs.directory import RunDirectory
@@ -29,15 +32,14 @@ from jobset.local.runs.records import ContainerRun
 from jobset.local.runs.report import Notice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineOptions:
+class MachineOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What can be chosen about the machine."""
 
     gates: FeatureGates = FeatureGates()
     namespace: str = "default"
     names: WayName | None = None
     """The way with names; None: the best one."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Of the caller."""
     pass_environment: tuple[str, ...] = ()
     """Variables that containers get besides the usual ones."""
@@ -51,8 +53,7 @@ _LOST = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What a run needs of the machine while it is open."""
 
     client: Client
@@ -65,13 +66,13 @@ class Machine:
     def notices(self) -> tuple[Notice, ...]:
         """What programs must do without on this machine, told before the first pod starts."""
         abilities = self.starter.abilities
-        lost = [("names", loss) for loss in self.way.losses]
+        lost = list(self.way.losses)
         lost += [
-            (name, f"{_LOST[name]} ({reason})")
+            f"{_LOST[name]} ({reason})"
             for name, reason in abilities.missing.items()
             if name in _LOST and not getattr(abilities, name)
         ]
-        return tuple(Notice(object="this machine", field=name, message=text) for name, text in lost)
+        return tuple(Notice(object="this machine", field="", message=text) for text in lost)
 
     def explain(self, run: ContainerRun, lines: Sequence[str]) -> str:  # noqa: ARG002
         """What this machine knows about why a container failed, judging by its last lines; often nothing."""
@@ -110,6 +111,8 @@ async def open_machine(
         WayRefused: the way with names that was asked for is not possible here.
     """
     starter = ProcessStarter(handle)
+    raise_file_limit()
+    addresses = None
     try:
         starter.remove_afterwards(directory.temporary)
         addresses = take_block()
@@ -118,6 +121,7 @@ async def open_machine(
         facts = read_machine()
         plane = Plane(_plane_options(facts, options))
         names = _names(plane.client, way, addresses, directory, options, starter.abilities, tell)
+        accounts = _accounts(plane, options)
         kubelet = Kubelet(
             client=plane.client,
             starter=starter,
@@ -125,6 +129,7 @@ async def open_machine(
             paths=directory.paths,
             addresses=addresses or OneAddress(),
             names=names,
+            accounts=accounts,
             recorder=plane.recorder("kubelet"),
             devices=Devices(count=facts.gpus, strict=options.strict_gpus),
             log_listeners=listeners,
@@ -146,6 +151,16 @@ async def open_machine(
         await starter.close()
         if addresses is not None:
             addresses.close()
+
+
+def _accounts(plane: Plane, options: MachineOptions) -> Accounts:
+    if not options.gates.in_place_restart:
+        return NoAccounts()
+    from jobset.local.pod_api import PodApi  # here, because few runs have pods that speak to the API
+
+    accounts = PodApi(transport=LocalTransport(plane.server))
+    plane.run_beside(accounts.run())
+    return accounts
 
 
 def _names(

@@ -3,9 +3,10 @@
 import os
 import platform
 import re
-from dataclasses import dataclass
 from glob import glob
 from typing import Any
+
+import msgspec
 
 from jobset.local.kubelet.devices import GPU
 
@@ -13,8 +14,7 @@ MOST_PODS = 1_000
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineFacts:
+class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What counts of a machine."""
 
     name: str

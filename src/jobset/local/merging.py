@@ -1,15 +1,15 @@
 """How the lists of a built-in kind merge with a strategic patch: a view on its component schema."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from jobset.admission import schemas
 
 
-@dataclass(frozen=True, slots=True)
-class MergeSchema:
+class MergeSchema(msgspec.Struct, frozen=True):
     """The fields of one component, as far as patches care."""
 
     fields: Mapping[str, Mapping[str, Any]]

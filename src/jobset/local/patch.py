@@ -1,5 +1,6 @@
 """JSON patch, JSON merge patch and strategic merge patch. Nothing that is given in is changed."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -14,6 +15,10 @@ class PatchMisfit(Exception):
 
 class BadPatch(Exception):
     """The patch itself cannot be understood."""
+
+
+class BadDirective(BadPatch):
+    """A directive of a strategic merge patch has the wrong form."""
 
 
 def merge_patch(original: Json, patch: Json) -> Json:
@@ -41,15 +46,17 @@ def json_patch(original: Json, operations: Sequence[Any]) -> Json:
     return document
 
 
-def _operate(document: Json, operation: Mapping[str, Any]) -> Json:
+def _operate(document: Json, operation: Mapping[str, Any] | None) -> Json:
+    operation = operation or {}
     path = _pointer(operation.get("path"))
     match operation.get("op"):
-        case "add":
-            return _add(document, path, _operand(operation))
+        case "add" if path:
+            # compat: no value is the same as null; the whole document can be replaced, not added.
+            return _add(document, path, operation.get("value"))
         case "remove":
             return _remove(document, path)
         case "replace":
-            return _replace(document, path, _operand(operation))
+            return _replace(document, path, operation.get("value"))
         case "move":
             source = _pointer(operation.get("from"))
             if path[: len(source)] == source and path != source:
@@ -62,12 +69,6 @@ def _operate(document: Json, operation: Mapping[str, Any]) -> Json:
             return _test(document, path, operation)
         case other:
             raise PatchMisfit(f"unexpected kind: {other}")
-
-
-def _operand(operation: Mapping[str, Any]) -> Json:
-    if "value" not in operation:
-        raise PatchMisfit("missing value")
-    return operation["value"]
 
 
 def _pointer(text: Any) -> list[str]:
@@ -92,10 +93,9 @@ def _child(parent: Json, part: str) -> Json:
 
 def _index(part: str, length: int) -> int:
     # compat: negative indexes count from the end, as in the library that the API server uses.
-    try:
-        index = int(part)
-    except ValueError:
-        raise PatchMisfit(f"not an index: {part}") from None
+    if not re.fullmatch("[+-]?[0-9]+", part):
+        raise PatchMisfit(f"not an index: {part}")
+    index = int(part)
     if not -length <= index < length:
         raise PatchMisfit(f"index out of range: {part}")
     return index % length
@@ -171,7 +171,8 @@ def strategic_merge_patch(original: Json, patch: Json, schema: MergeSchema | Non
     """Like a merge patch, but lists merge by the merge keys of the schema, and directives are obeyed.
 
     Raises:
-        BadPatch: a directive or an element of a merging list has the wrong form.
+        BadDirective: a directive has the wrong form.
+        BadPatch: it is not known, or an element of a merging list has the wrong form.
     """
     if not isinstance(patch, dict):
         return patch
@@ -186,20 +187,34 @@ def strategic_merge_patch(original: Json, patch: Json, schema: MergeSchema | Non
             raise BadPatch(f"Unknown patch type found: {other}")
     merged = dict(original) if isinstance(original, dict) else {}
     if _RETAIN in patch:
-        retained = patch[_RETAIN]
+        retained = _retained(patch)
         merged = {key: value for key, value in merged.items() if key in retained}
     for key, value in patch.items():
         _merge_field(merged, key, value, schema)
     for key, order in patch.items():
-        if key.startswith(_ORDER) and isinstance(merged.get(name := key.removeprefix(_ORDER)), list):
+        if not key.startswith(_ORDER):
+            continue
+        if not isinstance(order, list):
+            raise BadPatch("$setElementOrder: expected a []interface {}")
+        if isinstance(merged.get(name := key.removeprefix(_ORDER)), list):
             merged[name] = _ordered(merged[name], order, schema.merge_key(name) if schema else None)
     return merged
+
+
+def _retained(patch: Mapping[str, Any]) -> Sequence[Any]:
+    """The keys that may stay; every key that the patch sets is among them."""
+    retained = patch[_RETAIN]
+    given = [key for key, value in patch.items() if value is not None and not key.startswith("$")]
+    if not isinstance(retained, list) or any(key not in retained for key in given):
+        raise BadDirective("invalid patch format of retainKeys")
+    return retained
 
 
 def _merge_field(merged: dict[str, Any], key: str, value: Json, schema: MergeSchema | None) -> None:
     if key.startswith(_DELETE_PRIMITIVES):
         name = key.removeprefix(_DELETE_PRIMITIVES)
-        if isinstance(merged.get(name), list):
+        # compat: what is no list is passed over.
+        if isinstance(merged.get(name), list) and isinstance(value, list):
             merged[name] = [item for item in merged[name] if item not in value]
     elif key in (_DIRECTIVE, _RETAIN) or key.startswith(_ORDER):
         return

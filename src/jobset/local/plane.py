@@ -6,7 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
+import msgspec
+
 from jobset.api.gates import FeatureGates
+from jobset.controller.events import EventRecorder
 from jobset.controller.placement import PlacementController
 from jobset.controller.reconcile import JobSetController
 from jobset.controller.settings import Settings
@@ -18,15 +21,15 @@ from jobset.local.clock import Clock, wall_clock
 from jobset.local.garbage import GarbageCollector
 from jobset.local.jobs.controller import JobController, gather_seconds
 from jobset.local.namespaces import NamespaceController
-from jobset.local.recorder import CoreRecorder
+from jobset.local.pod_garbage import PodCollector
+from jobset.local.recorder import CoreEvents
 from jobset.local.scheduling.scheduler import Scheduler
 
 Worker: TypeAlias = Coroutine[Any, Any, None]
 """Something that works until it is cancelled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaneOptions:
+class PlaneOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a plane is made of.
 
     `random` decides uids and name suffixes; `nodes` are Node objects. `gather_seconds` says how long changes
@@ -36,7 +39,7 @@ class PlaneOptions:
     """
 
     clock: Clock = wall_clock
-    random: randomness.Random = field(default_factory=randomness.Random)
+    random: randomness.Random = msgspec.field(default_factory=randomness.Random)
     gates: FeatureGates = FeatureGates()
     nodes: Sequence[Object] = ()
     host: str = "localhost"
@@ -89,11 +92,10 @@ class Plane:
         self._tasks.append(task)
         return task
 
-    def recorder(self, component: str) -> CoreRecorder:
+    def recorder(self, component: str) -> EventRecorder:
         """A recorder of core events for one component, at work until the plane ends."""
-        recorder = CoreRecorder(
-            client=self.client, clock=self.options.clock, component=component, host=self.options.host
-        )
+        form = CoreEvents(component=component, host=self.options.host)
+        recorder = EventRecorder(client=self.client, clock=self.options.clock, form=form)
         self.run_beside(recorder.run())
         return recorder
 
@@ -116,5 +118,6 @@ class Plane:
                 waits_for_claims=self.options.waits_for_claims,
             ).run(),
             GarbageCollector(client).run(),
+            PodCollector(client).run(),
             NamespaceController(client).run(),
         )

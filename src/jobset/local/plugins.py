@@ -1,8 +1,9 @@
 """The port for admission: what looks at a write between decoding and storing, and may change or refuse it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+import msgspec
 
 from jobset.kube.resources import Resource
 
@@ -27,8 +28,7 @@ class World(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(msgspec.Struct, frozen=True, kw_only=True):
     """One write under admission. `old` is None on create."""
 
     operation: str

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from jobset.api.jobset import JobSet, StartupOrder, read_jobset
 from jobset.api.names import job_name, pod_hostname
@@ -63,6 +66,8 @@ class PodNames:
     _opened: dict[str, tuple[Name | None, str]] = field(default_factory=dict)
     """Name and address of every pod that is about to run or runs, by uid."""
     _gatherings: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    _written: Mapping[Name, tuple[str, ...]] | None = None
+    """What all files tell now."""
     _told: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,7 +83,7 @@ class PodNames:
 
     def prepare(self) -> None:
         """Everything that must be there before the first pod."""
-        if self.mounts_files and self.way.name is WayName.NAMESPACES:
+        if self._mounts_settings:
             self._mounts = self._resolver.prepare()
         remove_dead_blocks()
         self._jobsets.listen(self._on_jobset)
@@ -102,6 +107,8 @@ class PodNames:
         """The file that is the pod's /etc/hosts; None where it cannot have one."""
         self._opened[pod["metadata"]["uid"]] = (own_name(pod), address)
         self._changed.set()
+        if pod["spec"].get("dnsConfig") and not self._mounts_settings:
+            self._tell_once("dnsConfig is not applied: programs use this machine's resolver")
         if self.way.name not in (WayName.NAMESPACES, WayName.NSS_WRAPPER):
             return None
         path = self._hosts.open(pod, hostname, address)
@@ -123,6 +130,7 @@ class PodNames:
     def close(self, uid: str) -> None:
         """The pod's containers are gone."""
         self._opened.pop(uid, None)
+        self._resolver.forget(uid)
         if self._files.pop(uid, None) is not None:
             self._hosts.close(uid)
 
@@ -132,7 +140,7 @@ class PodNames:
             case WayName.NAMESPACES:
                 # Without a host.conf that says so, glibc gives one address of a Service.
                 env = {"RESOLV_MULTI": "on", **launch.env}
-                return replace(launch, env=env, mounts=(*self._mounts, *launch.mounts))
+                return replace(launch, env=env, mounts=(*self._mounts_of(pod), *launch.mounts))
             case WayName.NSS_WRAPPER:
                 path, hostname = self._files[pod["metadata"]["uid"]]
                 assert self.wrapper_library is not None
@@ -143,13 +151,30 @@ class PodNames:
             case _:
                 return launch
 
+    @property
+    def _mounts_settings(self) -> bool:
+        """Whether pods have resolver settings of their own."""
+        return self.mounts_files and self.way.name is WayName.NAMESPACES
+
+    def _mounts_of(self, pod: Object) -> tuple[Mount, ...]:
+        config = pod["spec"].get("dnsConfig")
+        if not config or not self._mounts_settings:
+            return self._mounts
+        policy = pod["spec"].get("dnsPolicy") or ""
+        own = self._resolver.of_pod(pod["metadata"]["uid"], config, policy)
+        return (*(mount for mount in self._mounts if mount.target != own.target), own)
+
     def _substitute(self, pod: Object, launch: Launch) -> Launch:
         changed = substitute_names(launch.argv, launch.env, self._address_of(pod))
         for sentence in changed.told:
-            if sentence not in self._told:
-                self._told.add(sentence)
-                self.tell(f"Name replaced by its address in {_one_line(sentence)}")
-        return replace(launch, argv=changed.argv, env=changed.env)
+            self._tell_once(f"Name replaced by its address in {_one_line(sentence)}")
+        # A hostname that no file resolves would break every program that asks for its own address.
+        return replace(launch, argv=changed.argv, env=changed.env, hostname=socket.gethostname())
+
+    def _tell_once(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self.tell(sentence)
 
     def _address_of(self, pod: Object) -> Callable[[str], str | None]:
         namespace = pod["metadata"].get("namespace", "")
@@ -221,11 +246,15 @@ class PodNames:
         return expected - there
 
     def _write(self, published: Mapping[Name, tuple[str, ...]]) -> None:
+        if published == self._written:
+            return
         if self.way.name is WayName.HOSTS_FILE:
-            lines = "".join(f"{entry}\n" for entry in published_lines(published, self.namespace).values())
+            seen = published_lines(published, self.namespace, host_names=True)
+            lines = "".join(f"{entry}\n" for entry in seen.values())
             change_file(lambda text: with_block(text, this_process(), lines))
         elif self.way.name is not WayName.SUBSTITUTION:
             self._hosts.publish(published)
+        self._written = published
 
 
 def _pod_names(jobset: JobSet) -> Iterator[Name]:

@@ -1,15 +1,15 @@
 """From a URL path to the resource it names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.kube.resources import Resource
 from jobset.local.kinds.rules import KindRules
 from jobset.local.statuses import no_such_path
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """One resource, in a namespace or in all of them (None), perhaps one object and a part of it."""
 
     rules: KindRules

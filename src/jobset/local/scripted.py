@@ -1,17 +1,20 @@
 """Scripted pods: outcomes in place of processes, for tests and simulation in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from jobset.api.times import format_time
 from jobset.kube.cache import WatchCache
-from jobset.kube.client import Client, DeleteOptions, Object
-from jobset.kube.errors import Conflict, NotFound
+from jobset.kube.client import Client, DeleteOptions, Object, Selection
+from jobset.kube.errors import Conflict, Invalid, NotFound
 from jobset.kube.resources import PODS
 from jobset.kube.transport import STRATEGIC_MERGE_PATCH
+from jobset.local.kubelet.statuses import LOST
 
 OUTCOME_SECONDS = 0.7
 LATE_SECONDS = 3.0
@@ -23,21 +26,18 @@ Script = Callable[[Object], str]
 """The outcome of a pod, asked once when it starts.
 
 `succeed`, `fail:N`, `fail-late:N`, `disrupt`, `restart:N` (that many container restarts, then it runs on),
-`hang`, `hang-slow` (takes three seconds to stop) or `never-ready`.
+`hang`, `hang-slow` (takes three seconds to stop) or `never-ready`. With `@S` behind it, it shows S seconds
+after the start: `fail:1@10`.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a script, taken apart."""
 
     verb: str
     number: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """How long after its start it shows."""
-        return LATE_SECONDS if self.verb == "fail-late" else OUTCOME_SECONDS
+    seconds: float = OUTCOME_SECONDS
+    """How long after its start it shows."""
 
     @property
     def stop_seconds(self) -> float:
@@ -47,8 +47,10 @@ class Outcome:
 
 def parse_outcome(text: str) -> Outcome:
     """An outcome from its text, such as `fail:3`."""
-    verb, _, number = text.partition(":")
-    return Outcome(verb=verb, number=int(number or 0))
+    what, _, seconds = text.partition("@")
+    verb, _, number = what.partition(":")
+    usual = LATE_SECONDS if verb == "fail-late" else OUTCOME_SECONDS
+    return Outcome(verb=verb, number=int(number or 0), seconds=float(seconds or usual))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,12 +62,18 @@ class ScriptedPods:
     script: Script
     start_seconds: float = 0.0
     """How long a pod with a node takes to run."""
+    ready_seconds: float = 0.0
+    """How long a pod that runs takes to be ready."""
+    selection: Selection = Selection()
+    """Which pods are played."""
+    addresses: Iterator[str] | None = None
+    """The address of each pod that starts; none: pods have no address."""
     _pods: WatchCache = field(init=False)
     _deleted: dict[str, asyncio.Event] = field(default_factory=dict)
     _group: asyncio.TaskGroup = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pods = WatchCache(client=self.client, resource=PODS)
+        self._pods = WatchCache(client=self.client, resource=PODS, selection=self.selection)
 
     async def run(self) -> None:
         """Play every pod that has a node, for ever."""
@@ -88,17 +96,32 @@ class ScriptedPods:
         outcome = parse_outcome(self.script(pod))
         try:
             if await self._was_deleted_within(pod, self.start_seconds):
-                await self._remove(pod)
+                await self._write(pod, _never_started(pod, self.clock()))
+            elif await self._run(pod, outcome):
                 return
-            await self._write(pod, _running(pod, self.clock(), is_ready=outcome.verb != "never-ready"))
-            if not await self._was_deleted_within(pod, outcome.seconds) and await self._play(pod, outcome):
-                return
-            await self._deleted[pod["metadata"]["uid"]].wait()
-            await asyncio.sleep(outcome.stop_seconds)
-            await self._write(pod, _ended(pod, self.clock(), STOPPED))
+            else:
+                await self._deleted[pod["metadata"]["uid"]].wait()
+                await asyncio.sleep(outcome.stop_seconds)
+                await self._write(pod, _ended(pod, self.clock(), STOPPED))
             await self._remove(pod)
-        except (NotFound, Conflict):
+        except (NotFound, Conflict, Invalid):
             return
+
+    async def _run(self, pod: Object, outcome: Outcome) -> bool:
+        """Start a pod; whether it is over before it is deleted."""
+        is_ready = outcome.verb != "never-ready" and not self.ready_seconds
+        status = running_status(pod, self.clock(), is_ready=is_ready)
+        if self.addresses is not None:
+            address = next(self.addresses)
+            status |= {"podIP": address, "podIPs": [{"ip": address}]}
+        await self._write(pod, status)
+        if outcome.verb != "never-ready" and not is_ready:
+            if await self._was_deleted_within(pod, self.ready_seconds):
+                return False
+            await self._write(pod, running_status(pod, self.clock()))
+        if await self._was_deleted_within(pod, outcome.seconds):
+            return False
+        return await self._play(pod, outcome)
 
     async def _was_deleted_within(self, pod: Object, seconds: float) -> bool:
         try:
@@ -119,7 +142,7 @@ class ScriptedPods:
             case "disrupt":
                 await self._write(pod, _disrupted(_ended(pod, now, STOPPED), now))
             case "restart":
-                await self._write(pod, _running(pod, now, restarts=outcome.number))
+                await self._write(pod, running_status(pod, now, restarts=outcome.number))
                 return False
             case _:
                 return False
@@ -147,7 +170,8 @@ def _is_over(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-def _running(pod: Object, now: datetime, *, is_ready: bool = True, restarts: int = 0) -> dict[str, Any]:
+def running_status(pod: Object, now: datetime, *, is_ready: bool = True, restarts: int = 0) -> dict[str, Any]:
+    """The status of a pod all of whose containers run."""
     state = {"running": {"startedAt": format_time(now)}}
     return {
         "phase": "Running",
@@ -159,9 +183,19 @@ def _running(pod: Object, now: datetime, *, is_ready: bool = True, restarts: int
 
 def _ended(pod: Object, now: datetime, exit_code: int) -> dict[str, Any]:
     reason = "Error" if exit_code else "Completed"
-    state = {"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": format_time(now)}}
+    terminated = {"exitCode": exit_code, "reason": reason, "finishedAt": format_time(now)}
+    return _over(pod, now, "Failed" if exit_code else "Succeeded", terminated)
+
+
+def _never_started(pod: Object, now: datetime) -> dict[str, Any]:
+    """How a pod ends that is deleted before its containers run: it has failed, as with any kubelet."""
+    return _over(pod, now, "Failed", LOST)
+
+
+def _over(pod: Object, now: datetime, phase: str, terminated: Mapping[str, Any]) -> dict[str, Any]:
+    state = {"terminated": terminated}
     return {
-        "phase": "Failed" if exit_code else "Succeeded",
+        "phase": phase,
         "conditions": _conditions(now, is_ready=False),
         "containerStatuses": _containers(pod, state, is_ready=False, restarts=0),
     }

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.admission.field_errors import render_value
 from jobset.admission.names import label_value, qualified_name
-from jobset.kube.resources import JOBSETS, Resource
+from jobset.kube.resources import EVENTS, JOBSETS, Resource
 
 Object: TypeAlias = Mapping[str, Any]
 Predicate: TypeAlias = Callable[[Object], bool]
@@ -20,8 +21,7 @@ class BadSelector(Exception):
     """A selector that cannot be understood; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True):
     """One term of a label selector. `values` is empty for existence."""
 
     key: str
@@ -243,19 +243,27 @@ _FIELDS: Mapping[tuple[str, str], Mapping[str, Value]] = {
     ("", "secrets"): {"type": _at("type")},
     ("", "services"): {"spec.clusterIP": _at("spec", "clusterIP"), "spec.type": _at("spec", "type")},
 }
-# compat: fields.regarding.* of events.k8s.io are names of the same involvedObject fields.
+# compat: events.k8s.io has its own names for the same fields, and only those.
 _EVENT_ALIASES = {
     **{
         f"regarding.{key}": f"involvedObject.{key}"
         for key in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
     },
     "reportingController": "reportingComponent",
+    "reason": "reason",
+    "type": "type",
 }
-_WITHOUT_KIND_IN_MESSAGE = {("", "pods"), ("", "events"), ("", "nodes"), ("", "namespaces"), ("", "secrets")}
+_WITHOUT_KIND_IN_MESSAGE = {
+    ("", "pods"),
+    ("", "events"),
+    ("", "nodes"),
+    ("", "namespaces"),
+    ("", "secrets"),
+    ("", "services"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldTerm:
+class FieldTerm(msgspec.Struct, frozen=True):
     """One term of a field selector."""
 
     field: str
@@ -273,7 +281,7 @@ def parse_field_selector(text: str) -> tuple[FieldTerm, ...]:
 
 
 def _split_fields(text: str) -> list[str]:
-    return re.findall(r"((?:[^,\\]|\\.)+)(?:,|$)", text, re.DOTALL)
+    return re.findall(r"((?:[^,\\]|\\.|\\$)+)(?:,|$)", text, re.DOTALL)
 
 
 def _field_term(part: str, text: str) -> FieldTerm:
@@ -281,7 +289,16 @@ def _field_term(part: str, text: str) -> FieldTerm:
     if found is None:
         raise BadSelector(f"invalid selector: '{text}'; can't understand '{part}'")
     field, operator, value = found.groups()
-    return FieldTerm(field.strip(), re.sub(r"\\(.)", r"\1", value), operator != "!=")
+    return FieldTerm(field.strip(), _unescaped(value), operator != "!=")
+
+
+def _unescaped(value: str) -> str:
+    for escape, letter in re.findall(r"(\\.?)|([,=])", value, re.DOTALL):
+        if letter:
+            raise BadSelector(f"invalid field selector: unescaped character in value: {ord(letter)}")
+        if escape not in (r"\,", r"\=", r"\\"):
+            raise BadSelector(f"invalid field selector: invalid escape sequence: {escape}")
+    return re.sub(r"\\(.)", r"\1", value)
 
 
 def field_predicate(text: str, resource: Resource) -> Predicate | None:
@@ -299,7 +316,8 @@ def field_predicate(text: str, resource: Resource) -> Predicate | None:
 def _value_of(label: str, resource: Resource) -> Value:
     kind = ("", "events") if resource.plural == "events" else (resource.group, resource.plural)
     fields = _FIELDS.get(kind, {})
-    value = fields.get(_EVENT_ALIASES.get(label, label)) or _COMMON.get(label)
+    name = _EVENT_ALIASES.get(label, "") if resource.group == EVENTS.group else label
+    value = fields.get(name) or _COMMON.get(label)
     if value is not None:
         return value
     if kind in _WITHOUT_KIND_IN_MESSAGE:

@@ -1,9 +1,10 @@
 """The Status bodies that an API server answers instead of an object."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from jobset.admission.field_errors import FieldError, invalid_status
+from jobset.admission.field_errors import FieldError, invalid, invalid_status
 from jobset.kube.errors import ApiError, api_error
 from jobset.kube.resources import Resource
 
@@ -60,6 +61,16 @@ def already_exists(resource: Resource, name: str) -> ApiError:
     return api_error(failure(409, "AlreadyExists", message, _named(resource, name)))
 
 
+def no_free_name(resource: Resource, name: str) -> ApiError:
+    """409: the name that was generated is taken too; another try may have more luck."""
+    message = (
+        f'{resource.group_resource} "{name}" already exists, '
+        "the server was not able to generate a unique name for the object"
+    )
+    details = _named(resource, name) | {"retryAfterSeconds": 1}
+    return api_error(failure(409, "AlreadyExists", message, details))
+
+
 def conflict(resource: Resource, name: str, why: str) -> ApiError:
     """409: somebody wrote first, or the object is not the one that was meant."""
     message = f'Operation cannot be fulfilled on {resource.group_resource} "{name}": {why}'
@@ -99,6 +110,12 @@ def rejected_patch() -> ApiError:
     """422: a JSON patch that does not fit the object."""
     message = "the server rejected our request due to an error in our request"
     return api_error(failure(422, "Invalid", message, {}))
+
+
+def invalid_patch(patched: Any, why: str) -> ApiError:
+    """422: what a patch makes of the object is no object of its kind."""
+    shown = json.dumps(patched, separators=(",", ":"), ensure_ascii=False)
+    return api_error(invalid_status("", "", "", [invalid("patch", shown, why)]))
 
 
 def invalid_object(resource: Resource, name: str, errors: Sequence[FieldError]) -> ApiError:

@@ -155,10 +155,16 @@ class Watch:
     """
 
     def __init__(
-        self, collection: Collection, position: int, namespace: str | None, predicate: Predicate | None
+        self, collection: Collection, version: int, namespace: str | None, predicate: Predicate | None
     ) -> None:
+        """Reads what happens after a version, which may be one that is yet to come.
+
+        Raises:
+            TooOld: changes after that version are forgotten.
+        """
         self._collection = collection
-        self._position = position
+        self._position = collection.position_after(version)
+        self._after = version
         self._namespace = namespace
         self._predicate = predicate
         self._stopped = False
@@ -174,6 +180,8 @@ class Watch:
         if start == len(collection.changes):
             return ()
         changes = collection.changes[start:]
+        if changes[0].version <= self._after:
+            changes = [change for change in changes if change.version > self._after]
         if self._namespace is None and self._predicate is None:
             return [change.event for change in changes]
         return [event for change in changes if (event := self._seen(change)) is not None]

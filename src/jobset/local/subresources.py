@@ -11,7 +11,7 @@ from jobset.local import bodies, deletion, statuses
 from jobset.local.decoding import decode_component
 from jobset.local.deletion import DeleteRequest
 from jobset.local.routes import Route
-from jobset.local.writes import Writer
+from jobset.local.writes import Writer, check_uid
 
 Object: TypeAlias = Mapping[str, Any]
 
@@ -36,17 +36,17 @@ def act(writer: Writer, route: Route, request: Request, obj: Object, now: dateti
     body = decode_component(name, body)
     if route.subresource == "finalize":
         return Response(code=200, body=_finalize(writer, route, body, obj))
-    writer.put(route.rules, _bound(obj, body, now))
+    writer.put(route.rules, _bound(obj, body, route, now))
     success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
     return Response(code=201, body=success)
 
 
-def _bound(pod: Object, binding: Object, now: datetime) -> Object:
+def _bound(pod: Object, binding: Object, route: Route, now: datetime) -> Object:
     name, node = pod["metadata"]["name"], (binding.get("target") or {}).get("name")
     given = binding.get("metadata") or {}
-    if given.get("uid") not in (None, "", pod["metadata"]["uid"]):
-        why = f"uid mismatch: {given['uid']} is not that of pod {name}"
-        raise statuses.conflict(_BINDINGS, name, why)
+    if given.get("name") != name:
+        raise statuses.bad_request("name in URL does not match name in Binding object")
+    check_uid(given, pod, route)
     if not node:
         raise statuses.bad_request("target.name: Required value")
     if "deletionTimestamp" in pod["metadata"]:

@@ -7,7 +7,7 @@ from jobset.admission import pods as pod_admission
 from jobset.admission.claim_validation import ExistingClaim
 from jobset.admission.defaults import default_jobset
 from jobset.admission.field_errors import FieldError, invalid_status
-from jobset.admission.jobset import check_schema
+from jobset.admission.jobset import check_schema, check_status
 from jobset.admission.jobset_schema import jobset_schema
 from jobset.admission.structural import normalise
 from jobset.admission.updates import validate_jobset_update
@@ -16,7 +16,6 @@ from jobset.api import keys
 from jobset.api.gates import FeatureGates
 from jobset.kube.errors import api_error
 from jobset.kube.resources import JOBSETS, NODES, PERSISTENT_VOLUME_CLAIMS, PODS
-from jobset.local.empty_structs import with_empty_structs
 from jobset.local.kinds.rules import KindRules
 from jobset.local.plugins import CREATE, UPDATE, Object, ResourceKey, Review
 from jobset.local.statuses import failure
@@ -44,10 +43,6 @@ def _schema_errors(obj: Object) -> list[FieldError]:
     return check_schema(obj)
 
 
-def _schema_update_errors(new: Object, old: Object) -> list[FieldError]:
-    return check_schema(new, old)
-
-
 JOBSET_RULES = KindRules(
     resource=JOBSETS,
     schema="",
@@ -57,8 +52,8 @@ JOBSET_RULES = KindRules(
     prepare_create=_without_status,
     prepare_status_update=_normalise_status,
     validate_create=_schema_errors,
-    validate_update=_schema_update_errors,
-    validate_status_update=_schema_update_errors,
+    validate_update=check_schema,
+    validate_status_update=check_status,
 )
 
 
@@ -77,10 +72,8 @@ class JobSetAdmission:
         """The JobSet with the defaults of the webhook; only on create, as registered."""
         if review.operation != CREATE or review.subresource:
             return review.object
-        if not isinstance(review.object.get("spec"), Mapping):
-            return review.object
         # A default of the webhook can need one of the schema.
-        return with_empty_structs(_normalise(default_jobset(review.object)))
+        return _normalise(default_jobset(review.object))
 
     def validate(self, review: Review) -> None:
         """Refuse what breaks JobSet's own rules."""
@@ -164,7 +157,8 @@ class _Nodes(Mapping[str, Object]):
 
 
 def _status_of(refusal: pod_admission.Refusal) -> dict[str, Any]:
-    return failure(refusal.code, refusal.reason, refusal.message)
+    details = None if refusal.details is None else dict(refusal.details)
+    return failure(refusal.code, refusal.reason, refusal.message, details)
 
 
 def _denied(webhook: str, status: dict[str, Any]) -> Exception:

@@ -1,15 +1,16 @@
 """The write path of an API server: create, update, patch, delete, and the parts of an object."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
+import msgspec
+
 from jobset.admission.field_errors import FieldError, invalid
-from jobset.kube.resources import CORE_EVENTS, EVENTS, NAMESPACES, Resource
+from jobset.kube.resources import CORE_EVENTS, EVENTS, NAMESPACES, PODS, Resource
 from jobset.local import deletion, metadata, plugins, statuses
 from jobset.local.clock import Clock
-from jobset.local.decoding import Decoded, decode
+from jobset.local.decoding import Decoded, decode, decode_patched
 from jobset.local.deletion import DeleteRequest
 from jobset.local.kinds import meta
 from jobset.local.kinds.rules import KindRules
@@ -24,7 +25,22 @@ Change: TypeAlias = Callable[[Object], Object]
 
 _NAME_ATTEMPTS = 8
 # compat: AllowUnconditionalUpdate is false for these built-in kinds and for all custom resources.
-_ONLY_CONDITIONAL = frozenset({("coordination.k8s.io", "leases"), ("discovery.k8s.io", "endpointslices")})
+_ONLY_CONDITIONAL = frozenset(
+    {
+        ("coordination.k8s.io", "leases"),
+        ("policy", "poddisruptionbudgets"),
+        ("storage.k8s.io", "csidrivers"),
+        ("storage.k8s.io", "csinodes"),
+        ("storage.k8s.io", "csistoragecapacities"),
+        ("storage.k8s.io", "volumeattachments"),
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+        ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    }
+)
 # compat: AllowCreateOnUpdate is true for these.
 _CREATED_BY_UPDATE = frozenset(
     {
@@ -32,24 +48,44 @@ _CREATED_BY_UPDATE = frozenset(
         ("", "events"),
         ("events.k8s.io", "events"),
         ("", "endpoints"),
+        ("", "limitranges"),
+        ("", "services"),
         ("rbac.authorization.k8s.io", "roles"),
         ("rbac.authorization.k8s.io", "rolebindings"),
         ("rbac.authorization.k8s.io", "clusterroles"),
         ("rbac.authorization.k8s.io", "clusterrolebindings"),
     }
 )
+# compat: an update of these is checked as a change and as a new object, each time with its metadata.
+_CHECKED_TWICE = frozenset(
+    {
+        ("", "configmaps"),
+        ("", "endpoints"),
+        ("", "namespaces"),
+        ("", "nodes"),
+        ("", "persistentvolumeclaims"),
+        ("", "persistentvolumes"),
+        ("", "pods"),
+        ("", "secrets"),
+        ("", "serviceaccounts"),
+        ("batch", "jobs"),
+        ("rbac.authorization.k8s.io", "clusterrolebindings"),
+        ("rbac.authorization.k8s.io", "clusterroles"),
+        ("rbac.authorization.k8s.io", "rolebindings"),
+        ("rbac.authorization.k8s.io", "roles"),
+        ("storage.k8s.io", "storageclasses"),
+    }
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the query of a write asks for."""
 
     dry_run: bool = False
     field_validation: str = "Warn"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What a write answers."""
 
     object: Object
@@ -79,10 +115,7 @@ class Writer:
         rules, namespace = route.rules, route.namespace or ""
         decoded = decode(body, rules, options.field_validation)
         raw = decoded.object.get("metadata") or {}
-        if raw.get("namespace", namespace) not in ("", namespace):
-            raise statuses.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
+        _check_given_namespace(raw, route)
         cleaned = metadata.clean_new_metadata(dict(raw), namespace)
         obj: Object = rules.default({**decoded.object, "metadata": cleaned})
         if namespace:
@@ -117,7 +150,9 @@ class Writer:
         if found.get("resourceVersion"):
             raise statuses.internal("resourceVersion should not be set on objects to be created")
         if self._store.get(key, found.get("namespace", ""), found["name"]) is not None:
-            raise statuses.already_exists(rules.resource, found["name"])
+            # compat: who gives a prefix is told so, even when the name is his own.
+            refuse = statuses.no_free_name if found.get("generateName") else statuses.already_exists
+            raise refuse(rules.resource, found["name"])
         return obj if options.dry_run else self._store.put(key, obj)
 
     def _check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
@@ -141,13 +176,14 @@ class Writer:
         """
         decoded = decode(body, route.rules, options.field_validation)
         raw = decoded.object.get("metadata") or {}
+        _check_given_namespace(raw, route)
         _check_identity(raw, route)
         old = self._find(route)
         if old is None:
             if route.subresource is None and _key(route) in _CREATED_BY_UPDATE:
                 return self.create(route, body, options)
             raise statuses.not_found(route.resource, route.name or "")
-        self._check_uid(raw, old, route)
+        check_uid(raw, old, route)
         self._check_version(raw, old, route)
         return self._replace(route, decoded, old, options)
 
@@ -160,25 +196,16 @@ class Writer:
         old = self._find(route)
         if old is None:
             raise statuses.not_found(route.resource, route.name or "")
-        decoded = decode(change(old), route.rules, options.field_validation)
-        raw = decoded.object.get("metadata") or {}
+        decoded = decode_patched(change(old), route.rules, options.field_validation)
+        # compat: without an apiVersion a patched object is read as an empty one.
+        raw = (decoded.object.get("metadata") or {}) if decoded.object.get("apiVersion") else {}
+        _check_given_namespace(raw, route)
         _check_identity(raw, route)
         self._check_version(raw, old, route)
         return self._replace(route, decoded, old, options)
 
     def _find(self, route: Route) -> Object | None:
         return self._store.get(collection_key(route.resource), route.namespace or "", route.name or "")
-
-    def _check_uid(self, raw: Mapping[str, Any], old: Object, route: Route) -> None:
-        uid = raw.get("uid")
-        if uid and uid != old["metadata"]["uid"]:
-            place = "/".join(part for part in (route.resource.plural, route.namespace, route.name) if part)
-            why = (
-                f"StorageError: invalid object, Code: 4, Key: /registry/{place}, ResourceVersion: 0, "
-                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
-                f"UID in object meta: {old['metadata']['uid']}"
-            )
-            raise statuses.conflict(route.resource, route.name or "", why)
 
     def _check_version(self, raw: Mapping[str, Any], old: Object, route: Route) -> None:
         version = raw.get("resourceVersion") or ""
@@ -210,7 +237,10 @@ class Writer:
             new = rules.prepare_update(new, old)
             new = _count_generation(new, old, rules)
             own_errors = rules.validate_update(new, old)
-        errors = [*_meta_update_errors(new["metadata"], old["metadata"], rules), *own_errors]
+        errors = _meta_update_errors(new["metadata"], old["metadata"], rules)
+        if route.subresource is None and _key(route) in _CHECKED_TWICE:
+            errors += _meta_errors(new["metadata"], rules)
+        errors += own_errors
         if errors:
             raise _invalid(rules, route.name or "", errors)
         self._validate(plugins.UPDATE, rules, route.subresource or "", new, old)
@@ -309,12 +339,36 @@ class Writer:
         )
 
 
+def check_uid(given: Mapping[str, Any], old: Object, route: Route) -> None:
+    """Returns when metadata names no uid or that of the object.
+
+    Raises:
+        Conflict: it names another.
+    """
+    uid = given.get("uid")
+    if uid and uid != old["metadata"]["uid"]:
+        place = "/".join(part for part in (route.resource.plural, route.namespace, route.name) if part)
+        why = (
+            f"StorageError: invalid object, Code: 4, Key: /registry/{place}, ResourceVersion: 0, "
+            f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
+            f"UID in object meta: {old['metadata']['uid']}"
+        )
+        raise statuses.conflict(route.resource, route.name or "", why)
+
+
 def _key(route: Route) -> tuple[str, str]:
     return route.resource.group, route.resource.plural
 
 
+def _check_given_namespace(raw: Mapping[str, Any], route: Route) -> None:
+    if raw.get("namespace") not in (None, "", route.namespace or ""):
+        raise statuses.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+
+
 def _check_identity(raw: Mapping[str, Any], route: Route) -> None:
-    name, namespace = raw.get("name", ""), raw.get("namespace", "")
+    name = raw.get("name", "")
     if not name:
         why = "name must be provided"
         raise statuses.bad_request(
@@ -323,11 +377,6 @@ def _check_identity(raw: Mapping[str, Any], route: Route) -> None:
     if name != route.name:
         raise statuses.bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({route.name})"
-        )
-    if namespace and namespace != (route.namespace or ""):
-        raise statuses.bad_request(
-            f"the namespace of the object ({namespace}) does not match "
-            f"the namespace on the request ({route.namespace or ''})"
         )
 
 
@@ -347,7 +396,8 @@ def _with(obj: Object, key: str, value: Any) -> Object:
 def _only_status(new: Object, old: Object, rules: KindRules) -> Object:
     """The old object with the new status; built-in kinds take new labels, annotations and so on as well."""
     changed = {**old, "metadata": old["metadata"] if metadata.is_custom(rules) else new["metadata"]}
-    if not metadata.is_custom(rules) and "ownerReferences" in changed["metadata"]:
+    if rules.resource == PODS:
+        # compat: kubelets of old wrote owner references that broke garbage collection.
         changed["metadata"] = _with(
             changed["metadata"], "ownerReferences", old["metadata"].get("ownerReferences")
         )

@@ -1,15 +1,15 @@
 """Which pods a Job takes in or lets go, by its selector."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.kube.client import Object
 from jobset.local.jobs.snapshot import JobFacts
 from jobset.local.label_selectors import matches_all, read_label_selector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Pods to take in and pods to let go."""
 
     adopt: tuple[Object, ...] = ()

@@ -3,8 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from jobset.controller.queue import WorkQueue
 from jobset.controller.turns import Turns, Unfinished
@@ -127,18 +129,21 @@ class JobController:
         await self._executor.claim(job, claim)
 
     async def _free_orphan(self, key: Key) -> timedelta | None:
-        """Take our finalizer from a pod whose Job is gone, or it could never go itself."""
+        """Take our finalizer from a pod that has lost its Job, or it could never go itself."""
         pod = self._pods.get(*key)
-        owner = controller_of(pod) if pod is not None else None
-        if pod is None or owner is None:
-            return None
-        try:
-            job = await self.client.get(JOBS, key[0], owner["name"])
-        except NotFound:
-            job = None
-        if job is None or job["metadata"]["uid"] != owner["uid"]:
-            await self._executor.release((read_pod(pod),))
+        if pod is not None and (facts := read_pod(pod)).is_tracked and not await self._has_job(pod):
+            await self._executor.release((facts,))
         return None
+
+    async def _has_job(self, pod: Object) -> bool:
+        owner = controller_of(pod)
+        if owner is None:
+            return False
+        try:
+            job = await self.client.get(JOBS, pod["metadata"]["namespace"], owner["name"])
+        except NotFound:
+            return False
+        return bool(job["metadata"]["uid"] == owner["uid"])
 
     def _job_changed(self, before: Object | None, after: Object | None) -> None:
         if after is None:
@@ -188,6 +193,8 @@ class JobController:
             self._gather(job)
 
     def _loose_pod_changed(self, pod: Object) -> None:
+        if controller_of(pod) is None and read_pod(pod).is_tracked:
+            self._orphans.add(key_of(pod))
         for job in self._jobs.all():
             if job["spec"].get("manualSelector") and job["metadata"]["namespace"] == key_of(pod)[0]:
                 self._gather(job)

@@ -6,7 +6,9 @@ each can be repeated.
 """
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from jobset.local.jobs.indexes import Indexes, indexes_of
 from jobset.local.jobs.pod_facts import PodFacts
@@ -18,16 +20,14 @@ MOST_UNCOUNTED = 500
 """How many pods one status write takes in, which bounds the size of the status."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
+class Count(msgspec.Struct, frozen=True, kw_only=True):
     """The status with newly finished pods recorded, and the pods that are free to go once it is written."""
 
     status: JobStatus
     released: tuple[PodFacts, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
     """That the Job ends in this turn or has begun to; its remaining pods go, as failed ones or uncounted."""
 
     counts_rest_as_failed: bool

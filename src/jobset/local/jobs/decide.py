@@ -1,7 +1,8 @@
 """Decide what to do next about one Job: the order of the rules, on one screen."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from jobset.local.jobs.back_off import next_back_off, remembered_back_off
 from jobset.local.jobs.counting import Closing, count_finished

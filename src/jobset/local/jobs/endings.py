@@ -1,8 +1,9 @@
 """How a Job ends: by which rule, announced and concluded by which conditions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from jobset.local.jobs.failure_policy import judge_pod_failure
 from jobset.local.jobs.pod_facts import PodFacts
@@ -12,8 +13,7 @@ from jobset.local.jobs.success import matched_success_rule
 from jobset.local.jobs.tally import Tally
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """Why and how a Job ends; announced by a condition before its pods are stopped."""
 
     is_success: bool

@@ -8,7 +8,7 @@ from typing import TypeVar
 from jobset.api import keys
 from jobset.kube.cache import WatchCache
 from jobset.kube.client import Client, DeleteOptions, Object
-from jobset.kube.errors import ApiError, Conflict, Forbidden, NotFound, TransportError
+from jobset.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, TransportError
 from jobset.kube.resources import JOBS, PODS
 from jobset.kube.transport import STRATEGIC_MERGE_PATCH
 from jobset.local.jobs.claims import Claim
@@ -21,6 +21,8 @@ from jobset.local.kubelet.ports import Recorder
 
 T = TypeVar("T")
 Refusal = ApiError | TransportError
+# compat: a patch that names the uid of an earlier pod of the same name is invalid, not a conflict.
+_NO_LONGER_THERE = (NotFound, Conflict, Invalid)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,14 +56,17 @@ class Executor:
         )
 
     async def record(self, job: JobFacts, plan: JobPlan) -> None:
-        """Write the status, then tell what it means.
+        """Write the status, then tell what it means; of a Job that is gone by now nothing is left to tell.
 
         Raises:
             ApiError: the status was refused.
         """
         if plan.status is not None:
             body = {**job.raw, "status": render_status(plan.status)}
-            self.jobs.note(await self.client.update_status(JOBS, body))
+            try:
+                self.jobs.note(await self.client.update_status(JOBS, body))
+            except NotFound:
+                return
         for event in plan.events:
             self.recorder.event(job.raw, event.type, event.reason, event.message)
 
@@ -106,7 +111,7 @@ class Executor:
             answer = await self.client.patch(
                 PODS, metadata["namespace"], metadata["name"], patch, content_type=STRATEGIC_MERGE_PATCH
             )
-        except (NotFound, Conflict):
+        except _NO_LONGER_THERE:
             return
         self._note(answer)
 
@@ -149,7 +154,7 @@ class Executor:
             answer = await self.client.patch(
                 PODS, pod.namespace, pod.name, patch, content_type=STRATEGIC_MERGE_PATCH
             )
-        except (NotFound, Conflict):
+        except _NO_LONGER_THERE:
             self._gone(pod)
             return
         self._note(answer)

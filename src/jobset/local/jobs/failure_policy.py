@@ -1,9 +1,10 @@
 """podFailurePolicy: what a failed pod means, by its exit codes and conditions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from jobset.local.jobs.pod_facts import PodFacts
 
@@ -17,8 +18,7 @@ class FailureAction(StrEnum):
     COUNT = "Count"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnExitCodes:
+class OnExitCodes(msgspec.Struct, frozen=True, kw_only=True):
     """Matches a container that ended with a code other than 0 that is, or is not, among `values`."""
 
     container: str | None
@@ -26,8 +26,7 @@ class OnExitCodes:
     values: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureRule:
+class FailureRule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule; it has either exit codes or condition patterns (type and status)."""
 
     action: FailureAction
@@ -35,8 +34,7 @@ class FailureRule:
     on_conditions: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureVerdict:
+class FailureVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a failed pod means: whether it counts, which action was chosen, why the Job fails if it does."""
 
     is_counted: bool

@@ -1,14 +1,14 @@
 """Sets of completion indexes as ordered intervals, and their text form `1,3-5`."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 Interval = tuple[int, int]
 """First and last index, both included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Indexes:
+class Indexes(msgspec.Struct, frozen=True):
     """A set of completion indexes; equal sets are equal values.
 
     Its cost is that of its intervals, so a Job with many done indexes stays cheap.

@@ -1,23 +1,22 @@
 """What should happen next to a Job, as data."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from jobset.local.jobs.pod_facts import PodFacts
 from jobset.local.jobs.snapshot import BackOff
 from jobset.local.jobs.status import JobStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPod:
+class NewPod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod to create; `replaces` is the failed pod of the same index whose count it takes over."""
 
     index: int | None = None
     replaces: PodFacts | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event about the Job."""
 
     type: str
@@ -25,8 +24,7 @@ class JobEvent:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPlan:
+class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One turn in this order: pods are removed or made, the status is written, finished pods are released."""
 
     remove: tuple[PodFacts, ...] = ()

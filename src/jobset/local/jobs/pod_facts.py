@@ -1,9 +1,10 @@
 """A pod of a Job: the facts that its controller reads, and how they are read from JSON."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.api import keys
 from jobset.api.times import parse_time
@@ -14,8 +15,7 @@ INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
 INDEX_IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodFacts:
+class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A pod of a Job as far as the Job controller reads it."""
 
     namespace: str

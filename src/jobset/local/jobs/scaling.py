@@ -1,9 +1,10 @@
 """How many pods a Job should run, and which to make or remove for it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+
+import msgspec
 
 from jobset.local.jobs.back_off import NO_WAIT, remaining_delay, remaining_delay_of_index
 from jobset.local.jobs.indexes import NO_INDEXES, indexes_of
@@ -16,8 +17,7 @@ from jobset.local.jobs.tally import Tally
 MOST_PODS_PER_TURN = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaling:
+class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     """Pods to remove or to make, never both, and when to try again those that have to wait."""
 
     remove: tuple[PodFacts, ...] = ()

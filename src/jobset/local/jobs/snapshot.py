@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+import msgspec
+
 from jobset.local.jobs.failure_policy import FailureRule, judge_pod_failure
 from jobset.local.jobs.pod_facts import PodFacts
 from jobset.local.jobs.status import JobStatus
@@ -44,16 +46,14 @@ class JobFacts:
     raw: Object = field(default_factory=dict, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackOff:
+class BackOff(msgspec.Struct, frozen=True, kw_only=True):
     """The failures since the last success, which delay the next pod."""
 
     failures: int = 0
     last_failure_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSnapshot:
+class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One consistent reading of a Job and the pods it controls."""
 
     job: JobFacts

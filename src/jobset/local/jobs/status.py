@@ -1,9 +1,11 @@
 """The status of a Job: typed, from JSON and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from jobset.api.times import format_time, parse_time
 
@@ -14,8 +16,7 @@ SUCCESS_CRITERIA_MET = "SuccessCriteriaMet"
 SUSPENDED = "Suspended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One condition of a Job."""
 
     type: str
@@ -26,8 +27,7 @@ class Condition:
     last_transition_time: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobStatus:
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A Job's status; the uncounted pods are uids whose finalizer may still be there."""
 
     active: int = 0

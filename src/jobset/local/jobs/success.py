@@ -1,14 +1,14 @@
 """successPolicy: which done indexes are enough."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobset.local.jobs.indexes import Indexes, parse_indexes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuccessRule:
+class SuccessRule(msgspec.Struct, frozen=True, kw_only=True):
     """Met when enough of `indexes` (of all when None) are done; `count` None means every one of them."""
 
     indexes: str | None = None

@@ -1,7 +1,8 @@
 """What the pods of a Job amount to, each counted once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from jobset.local.jobs.failure_policy import FailureAction, judge_pod_failure
 from jobset.local.jobs.indexes import NO_INDEXES, Indexes, indexes_of, parse_indexes
@@ -9,8 +10,7 @@ from jobset.local.jobs.pod_facts import PodFacts
 from jobset.local.jobs.snapshot import JobFacts, JobSnapshot, counts_as_failure, has_failed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a Job's pods before anything is done in this turn."""
 
     active: tuple[PodFacts, ...]
@@ -27,7 +27,7 @@ class Tally:
     succeeded_indexes: Indexes = NO_INDEXES
     failed_indexes: Indexes | None = None
     """None without backoffLimitPerIndex."""
-    awaiting_replacement: Mapping[int, PodFacts] = field(default_factory=dict)
+    awaiting_replacement: Mapping[int, PodFacts] = msgspec.field(default_factory=dict)
     """By index: the last failed pod, which stays until its successor has taken over its failure count."""
 
 

@@ -1,7 +1,8 @@
 """Every built-in kind that the local API stores, with its rules."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from jobset.kube import resources as r
 from jobset.kube.resources import Resource

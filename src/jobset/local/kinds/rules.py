@@ -1,8 +1,9 @@
 """What an API server knows about one kind: defaults, preparation and validation of writes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.admission.field_errors import FieldError
 from jobset.kube.resources import Resource
@@ -40,8 +41,7 @@ def _immediately(obj: Object, requested: int | None) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindRules:
+class KindRules(msgspec.Struct, frozen=True, kw_only=True):
     """The write path of one kind; every function is pure.
 
     The server calls, on create: `default`, (mutating admission), metadata is filled in (uid, time, name),

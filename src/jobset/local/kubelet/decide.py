@@ -1,9 +1,10 @@
 """What should happen next to one pod: `decide_pod` puts the rules in order."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from jobset.api.times import format_time
 from jobset.local.kubelet.conditions import STARTING_OVER, Verdict, build_conditions

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from jobset.local.kubelet.facts import Object
 from jobset.local.kubelet.pods import init_containers, is_sidecar, main_containers
 
 GPU = "nvidia.com/gpu"
 
 
-@dataclass(frozen=True, slots=True)
-class NotEnough:
+class NotEnough(msgspec.Struct, frozen=True):
     """A container asked for more devices than are free."""
 
     requested: int

@@ -6,7 +6,8 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.local.kubelet.facts import Object
 from jobset.local.kubelet.volumes import (
@@ -28,15 +29,16 @@ _HOST_PATH_CHECKS = {
 _ENTRIES_PER_STEP = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class Paths(msgspec.Struct, frozen=True, kw_only=True):
     """Where the kubelet keeps things on this machine."""
 
     pods: str
     logs: str
     claims: str
     memory: str | None = None
-    """A directory in memory for emptyDir volumes of medium Memory and for shared /dev/shm."""
+    """A directory in memory for emptyDir volumes of medium Memory, for shared /dev/shm and for messages."""
+    links: str | None = None
+    """A file that tells which links stand in for mounts."""
 
     def pod(self, uid: str) -> str:
         """The directory of one pod; gone when the pod is."""
@@ -46,9 +48,17 @@ class Paths:
         """The directory of a PersistentVolumeClaim."""
         return os.path.join(self.claims, namespace, name)
 
+    def account(self, uid: str) -> str:
+        """Where a pod finds how to speak to the API, if it may."""
+        return os.path.join(self.pod(uid), "account")
+
+    def in_memory(self, uid: str) -> str:
+        """The directory of one pod in memory; on disk where there is no memory for it."""
+        return os.path.join(self.memory or self.pods, uid)
+
     def shared_memory(self, uid: str) -> str:
         """What all containers of a pod see as /dev/shm."""
-        return os.path.join(self.memory or self.pods, uid, "shm")
+        return os.path.join(self.in_memory(uid), "shm")
 
 
 def make_volume(volume: Object, pod: Object, paths: Paths, sources: VolumeSources) -> str:

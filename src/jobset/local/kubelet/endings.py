@@ -1,11 +1,13 @@
 """Why and how a pod ends: deletion, deadline, eviction, or because its work is done."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from jobset.local.kubelet.facts import ContainerFacts, Object, PodSnapshot
 from jobset.local.kubelet.plan import StopContainer
 from jobset.local.kubelet.pods import (
+    SHORTEST_GRACE,
     grace_of,
     init_containers,
     is_deleted,
@@ -15,12 +17,10 @@ from jobset.local.kubelet.pods import (
 )
 from jobset.local.kubelet.restarts import Fate, fate_of, init_fate_of
 
-SHORTEST_GRACE = timedelta(seconds=1)
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """Why a pod ends. With a `reason` it fails whatever its containers say."""
 
     grace: timedelta
@@ -43,7 +43,7 @@ def find_ending(snapshot: PodSnapshot) -> Ending | None:
     if left is not None and left <= timedelta(0):
         return Ending(grace=grace_of(pod), reason="DeadlineExceeded", message=DEADLINE_MESSAGE)
     if is_deleted(pod) or is_over(pod) or is_complete(snapshot):
-        return Ending(grace=max(grace_of(pod), SHORTEST_GRACE))
+        return Ending(grace=grace_of(pod))
     return None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from jobset.api.quantity import Quantity, parse_quantity
 from jobset.local.kubelet.facts import Object
 
@@ -49,8 +51,7 @@ class Sources(Protocol):
     def file_key(self, volume: str, path: str, key: str) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True):
     """The variables of a container, and what had to be left out."""
 
     variables: Mapping[str, str]

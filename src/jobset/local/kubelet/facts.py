@@ -1,25 +1,24 @@
 """What one decision about a pod may look at: the pod as stored, and what is known of its containers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
+
+import msgspec
 
 Object: TypeAlias = Mapping[str, Any]
 
 NONE = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Why something waits or failed, in the words of a container status."""
 
     reason: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended."""
 
     code: int
@@ -29,8 +28,7 @@ class Ended:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a container; `number` counts from 0 and is the restartCount."""
 
     number: int
@@ -43,8 +41,7 @@ class Attempt:
     """A liveness or startup probe gave up on it; it is restarted even when it then ends with 0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerFacts:
+class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one container."""
 
     name: str
@@ -78,8 +75,7 @@ class ContainerFacts:
         return self.attempt.ended if self.attempt else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Eviction:
+class Eviction(msgspec.Struct, frozen=True, kw_only=True):
     """The pod must fail although nobody deleted it and its containers did not end."""
 
     reason: str
@@ -88,13 +84,12 @@ class Eviction:
     """Not the fault of its program: condition DisruptionTarget."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSnapshot:
+class PodSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One consistent reading of a pod and its containers."""
 
     pod: Object
     now: datetime
-    containers: Mapping[str, ContainerFacts] = field(default_factory=dict)
+    containers: Mapping[str, ContainerFacts] = msgspec.field(default_factory=dict)
     """By name; a container that is missing here has never been tried."""
     address: str = ""
     host_address: str = ""

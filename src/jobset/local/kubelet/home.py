@@ -1,6 +1,5 @@
 """A pod's home on this machine: address, hosts file, volumes, devices; made before its first container."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +28,8 @@ class PodHome:
     services: Services
     pod: Object
     address: str = ""
+    account: Mapping[str, str] = field(default_factory=dict)
+    """The variables with which its programs find the API."""
     hosts_file: str | None = None
     volume_paths: Mapping[str, str] = field(default_factory=dict)
     read_only_volumes: frozenset[str] = frozenset()
@@ -68,6 +69,8 @@ class PodHome:
             self.address = services.addresses.assign(self.uid)
             self.problem = self._make_volumes()
             if self.problem is None:
+                folder = services.paths.account(self.uid)
+                self.account = await services.accounts.open(self.pod, self.address, folder)
                 self.hosts_file = services.names.open(self.pod, hostname_of(self.pod), self.address)
                 await services.names.settled(self.pod)
                 self.is_ready = True
@@ -122,6 +125,7 @@ class PodHome:
         self.is_released = True
         services = self.services
         services.names.close(self.uid)
+        services.accounts.close(self.uid)
         services.addresses.release(self.uid)
         services.devices.release(self.uid)
         services.links.release(self.uid)
@@ -147,7 +151,7 @@ class PodHome:
     @property
     def _directories(self) -> set[str]:
         paths = self.services.paths
-        return {paths.pod(self.uid), os.path.dirname(paths.shared_memory(self.uid))}
+        return {paths.pod(self.uid), paths.in_memory(self.uid)}
 
     async def _bytes_in(self, volume: Object) -> int:
         return await bytes_used(self.volume_paths[volume["name"]])

@@ -21,7 +21,17 @@ from jobset.local.kubelet.mounts import Links
 from jobset.local.kubelet.objects import Objects
 from jobset.local.kubelet.plan import PodPlan, RemovePod
 from jobset.local.kubelet.pod_worker import PodWorker
-from jobset.local.kubelet.ports import Addresses, LogListener, Names, NoNames, NoRecorder, Recorder, Tell
+from jobset.local.kubelet.ports import (
+    Accounts,
+    Addresses,
+    LogListener,
+    Names,
+    NoAccounts,
+    NoNames,
+    NoRecorder,
+    Recorder,
+    Tell,
+)
 from jobset.local.kubelet.services import NodeSettings, Services
 from jobset.local.kubelet.stopwatch import ForgivingTime
 from jobset.local.processes.starter import Starter
@@ -49,6 +59,7 @@ class Kubelet:
     addresses: Addresses
     clock: Clock = wall_clock
     names: Names = field(default_factory=NoNames)
+    accounts: Accounts = field(default_factory=NoAccounts)
     recorder: Recorder = field(default_factory=NoRecorder)
     devices: Devices = field(default_factory=Devices)
     log_listeners: Sequence[LogListener] = ()
@@ -71,11 +82,12 @@ class Kubelet:
             time=ForgivingTime(),
             addresses=self.addresses,
             names=self.names,
+            accounts=self.accounts,
             recorder=self.recorder,
             tell=self.tell,
             log_listeners=tuple(self.log_listeners),
             devices=self.devices,
-            links=Links(),
+            links=Links(record=self.paths.links),
             objects=Objects(client=self.client, spawn=self._spawn, changed=self._touch),
             spawn=self._spawn,
             wake=self._queue.add,

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from jobset.local.kubelet.environment import build_argv, build_environment, inherited_environment
 from jobset.local.kubelet.facts import Object
 from jobset.local.kubelet.home import PodHome
@@ -12,15 +14,11 @@ from jobset.local.kubelet.logs import ContainerLog, LogFile, LogSource
 from jobset.local.kubelet.mounts import MountRefused, container_mounts
 from jobset.local.kubelet.pods import all_containers, hostname_of
 from jobset.local.kubelet.services import Services
-from jobset.local.kubelet.termination import DEFAULT_PATH, message_path
+from jobset.local.kubelet.termination import DEFAULT_PATH, MESSAGE_VARIABLE, message_path
 from jobset.local.processes.starter import Launch, Mount, Process, StartFailed
 
-MESSAGE_VARIABLE = "JOBSET_TERMINATION_LOG"
-"""Names the message file to programs where nothing can be mounted at its usual path."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(msgspec.Struct, frozen=True, kw_only=True):
     """A container that has just been started."""
 
     process: Process
@@ -68,7 +66,7 @@ async def start_container(home: PodHome, container: Object, number: int) -> Star
     descriptors = _open_descriptors(container)
     launch = Launch(
         argv=argv,
-        env=inherited | dict(environment.variables),
+        env=inherited | {**home.account, **environment.variables},
         working_dir=container.get("workingDir") or None,
         hostname=hostname_of(pod),
         hosts_file=home.hosts_file,
@@ -105,17 +103,21 @@ def _base_environment(
     inherited["TMPDIR"] = settings.caller_environment.get("TMPDIR") or tempfile.gettempdir()
     if container.get("tty"):
         inherited["TERM"] = "xterm"
-    if not services.starter.abilities.own_mounts:
+    abilities = services.starter.abilities
+    if not (abilities.own_mounts and abilities.own_processes):
         inherited[MESSAGE_VARIABLE] = message_file
     return inherited | services.devices.environment(pod["metadata"]["uid"], container["name"])
 
 
 def _make_message_file(services: Services, pod: Object, container: Object, number: int) -> str:
-    folder = os.path.join(
-        services.paths.pod(pod["metadata"]["uid"]), "containers", container["name"], str(number)
+    uid = pod["metadata"]["uid"]
+    # To make a file on a disk can take as long as to start a container. Without mounts programs look for it
+    # where it is, and a private /dev/shm would hide it.
+    folder = (
+        services.paths.in_memory(uid) if services.starter.abilities.own_mounts else services.paths.pod(uid)
     )
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "termination-log")
+    path = os.path.join(folder, f"{container['name']}-{number}.termination-log")
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     os.close(fd)
     return path

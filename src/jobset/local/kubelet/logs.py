@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from jobset.local.kubelet.ports import LogLine, LogListener, Tell
+import msgspec
+
+from jobset.local.kubelet.ports import LogLines, LogListener, Tell
 
 LONGEST_PART = 16 * 1024
 """A longer line is written in parts, each marked P but the last."""
@@ -125,8 +127,7 @@ class LogFile:
         self._lost += len(data)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSource:
+class LogSource(msgspec.Struct, frozen=True, kw_only=True):
     """Whose log it is."""
 
     namespace: str
@@ -203,18 +204,15 @@ class ContainerLog:
             self._tell(parts, stream, nanos)
 
     def _tell(self, parts: list[Part], stream: str, nanos: int) -> None:
-        moment = datetime.fromtimestamp(nanos / 1e9, UTC)
-        for text, goes_on in parts:
-            line = LogLine(
-                namespace=self.source.namespace,
-                pod=self.source.pod,
-                pod_uid=self.source.pod_uid,
-                container=self.source.container,
-                attempt=self.source.attempt,
-                stream=stream,
-                time=moment,
-                text=text.decode(errors="replace"),
-                partial=goes_on,
-            )
-            for listener in self.listeners:
-                listener(line)
+        lines = LogLines(
+            namespace=self.source.namespace,
+            pod=self.source.pod,
+            pod_uid=self.source.pod_uid,
+            container=self.source.container,
+            attempt=self.source.attempt,
+            stream=stream,
+            time=datetime.fromtimestamp(nanos / 1e9, UTC),
+            lines=[text for text, _ in parts],
+        )
+        for listener in self.listeners:
+            listener(lines)

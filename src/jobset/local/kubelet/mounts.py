@@ -1,9 +1,11 @@
 """Where volumes appear in a container: mounts, or links where this machine allows no mounts."""
 
+import contextlib
 import filecmp
+import json
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobset.local.kubelet.environment import expand
@@ -95,6 +97,8 @@ class _Link:
 class Links:
     """Links that stand in for mounts; each is shared by the pods that want the same content there."""
 
+    record: str | None = None
+    """A file that tells of all links, for `remove_dead_links`."""
     _links: dict[str, _Link] = field(default_factory=dict)
 
     def make(self, user: str, mount: Mount) -> None:
@@ -112,9 +116,12 @@ class Links:
         problem = link_problem(mount.target)
         if problem:
             raise MountRefused(f"{problem}; mount namespaces are not allowed here")
-        made = _make_folders(os.path.dirname(mount.target))
+        missing = _missing_folders(os.path.dirname(mount.target))
+        self._note(mount.source, mount.target, missing)
+        for folder in reversed(missing):
+            os.mkdir(folder)
         os.symlink(mount.source, mount.target)
-        self._links[mount.target] = _Link(mount.source, made, {user: mount.source})
+        self._links[mount.target] = _Link(mount.source, missing, {user: mount.source})
 
     def release(self, user: str) -> None:
         """Remove the links that only `user` needed, and the folders made for them."""
@@ -133,8 +140,15 @@ class Links:
         if link.source in link.users.values() or not _is_link_to(target, link.source):
             return
         link.source = next(iter(link.users.values()))
+        self._note(link.source, target, link.made_folders)
         os.symlink(link.source, f"{target}.new")
         os.replace(f"{target}.new", target)
+
+    def _note(self, source: str, target: str, folders: Sequence[str]) -> None:
+        """Write it down before it is done: after a kill nobody else knows."""
+        if self.record is not None:
+            with open(self.record, "a") as record:
+                record.write(json.dumps([source, target, folders]) + "\n")
 
     def _share(self, link: _Link, user: str, mount: Mount) -> None:
         if link.source != mount.source and not same_content(link.source, mount.source):
@@ -145,21 +159,36 @@ class Links:
         link.users[user] = mount.source
 
 
+def remove_dead_links(record: str) -> None:
+    """Remove the links that a killed run left, and the folders made for them; no error without a record."""
+    try:
+        with open(record) as file:
+            noted = [json.loads(line) for line in file if line.endswith("\n")]
+    except (OSError, ValueError):
+        return
+    for source, target, folders in reversed(noted):
+        if _is_link_to(target, source):
+            with contextlib.suppress(OSError):
+                os.unlink(target)
+        _remove_folders(folders)
+    with contextlib.suppress(OSError):
+        os.unlink(record)
+
+
 def _is_link_to(path: str, source: str) -> bool:
     return os.path.islink(path) and os.readlink(path) == source
 
 
-def _make_folders(folder: str) -> tuple[str, ...]:
-    made: list[str] = []
+def _missing_folders(folder: str) -> tuple[str, ...]:
+    """The folder and those above it that are not there, inner ones first."""
+    missing: list[str] = []
     while not os.path.lexists(folder):
-        made.append(folder)
+        missing.append(folder)
         folder = os.path.dirname(folder)
-    for path in reversed(made):
-        os.mkdir(path)
-    return tuple(made)
+    return tuple(missing)
 
 
-def _remove_folders(folders: tuple[str, ...]) -> None:
+def _remove_folders(folders: Sequence[str]) -> None:
     for folder in folders:
         try:
             os.rmdir(folder)

@@ -1,21 +1,20 @@
 """What should happen next to one pod, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartContainer:
+
+class StartContainer(msgspec.Struct, frozen=True, kw_only=True):
     """Start the next attempt of a container, which is the `number`th, counted from 0."""
 
     name: str
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopContainer:
+class StopContainer(msgspec.Struct, frozen=True, kw_only=True):
     """Stop a container: preStop hook, its stop signal, SIGKILL when `grace` is over.
 
     Asked again for a container that is stopping, only a shorter grace changes anything.
@@ -29,26 +28,22 @@ class StopContainer:
     hook: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOver:
+class StartOver(msgspec.Struct, frozen=True, kw_only=True):
     """Forget all attempts, so that the whole pod begins again with its init containers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(msgspec.Struct, frozen=True, kw_only=True):
     """The pod is over: give back its address, devices and directories."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovePod:
+class RemovePod(msgspec.Struct, frozen=True, kw_only=True):
     """Delete the pod object with grace 0; bound to its uid."""
 
 
 Action: TypeAlias = StartContainer | StopContainer | StartOver | Release | RemovePod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodEvent:
+class PodEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event about the pod."""
 
     type: str
@@ -57,8 +52,7 @@ class PodEvent:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPlan:
+class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Actions in order, then the status, then the events."""
 
     actions: tuple[Action, ...] = ()

@@ -1,9 +1,11 @@
 """One pod on this node: what is known of its containers; carries out the actions of a plan."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, assert_never
+
+from msgspec.structs import replace
 
 from jobset.api.times import parse_time
 from jobset.local.kubelet.adoption import facts_from_status

@@ -6,6 +6,7 @@ from datetime import timedelta
 from jobset.local.kubelet.facts import Object
 
 DEFAULT_GRACE = 30
+SHORTEST_GRACE = timedelta(seconds=1)
 
 
 def init_containers(pod: Object) -> Sequence[Object]:
@@ -39,11 +40,11 @@ def is_deleted(pod: Object) -> bool:
 
 
 def grace_of(pod: Object) -> timedelta:
-    """How long containers get to end: what the delete asked for, else what the spec says."""
+    """How long containers get to end: what the delete asked for, else what the spec says; never nothing."""
     asked = pod["metadata"].get("deletionGracePeriodSeconds")
-    if asked is not None and is_deleted(pod):
-        return timedelta(seconds=asked)
-    return timedelta(seconds=pod["spec"].get("terminationGracePeriodSeconds") or DEFAULT_GRACE)
+    if asked is None or not is_deleted(pod):
+        asked = pod["spec"].get("terminationGracePeriodSeconds")
+    return max(timedelta(seconds=DEFAULT_GRACE if asked is None else asked), SHORTEST_GRACE)
 
 
 def has_post_start(container: Object) -> bool:

@@ -1,9 +1,11 @@
 """What the kubelet asks of others: addresses, names, events, notices, and somebody who takes log lines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
+
+import msgspec
 
 from jobset.local.processes.starter import Launch
 
@@ -52,6 +54,21 @@ class Names(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Lets pods speak to the API."""
+
+    async def open(self, pod: Object, address: str, folder: str) -> Mapping[str, str]:
+        """The variables with which a pod finds the API; none for a pod that may not speak to it.
+
+        What they lead to is written into `folder`.
+        """
+        ...
+
+    def close(self, uid: str) -> None:
+        """The pod is over: it may speak to the API no more. No error when unknown."""
+        ...
+
+
 class Recorder(Protocol):
     """Writes Event objects; never fails the caller and never makes it wait for the API."""
 
@@ -60,9 +77,8 @@ class Recorder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
-    """One line that a container wrote, without its newline."""
+class LogLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that a container wrote, as many as were read at once."""
 
     namespace: str
     pod: str
@@ -72,12 +88,16 @@ class LogLine:
     stream: str
     """`stdout` or `stderr`."""
     time: datetime
-    text: str
-    partial: bool = False
-    """The line goes on in the next one: it is very long, or the program ended without a newline."""
+    lines: Sequence[bytes]
+    """Without their newlines; a very long line comes in parts."""
+
+    def texts(self, most: int | None = None) -> list[str]:
+        """The lines as text, or the last of them; what is no text is shown as replacement characters."""
+        wanted = self.lines if most is None else self.lines[-most:]
+        return [line.decode(errors="replace") for line in wanted]
 
 
-LogListener: TypeAlias = Callable[[LogLine], None]
+LogListener: TypeAlias = Callable[[LogLines], None]
 Tell: TypeAlias = Callable[[str], None]
 """Takes one sentence that a user should read; the caller says each thing once."""
 
@@ -96,6 +116,16 @@ class NoNames:
 
     def adapt(self, pod: Object, launch: Launch) -> Launch:  # noqa: ARG002
         return launch
+
+
+class NoAccounts:
+    """No pod may speak to the API."""
+
+    async def open(self, pod: Object, address: str, folder: str) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
+    def close(self, uid: str) -> None:
+        pass
 
 
 class NoRecorder:

@@ -1,12 +1,12 @@
 """Probe results over time: thresholds decide when a container counts as healthy or not."""
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from jobset.local.kubelet.facts import Object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeSpec:
+class ProbeSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one probe; times in seconds."""
 
     initial_delay: float
@@ -16,8 +16,7 @@ class ProbeSpec:
     failure_threshold: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeState:
+class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
     """What a probe says now, and how often in a row it has just answered the same."""
 
     passing: bool

@@ -3,8 +3,9 @@
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+import msgspec
 
 from jobset.local.kubelet.facts import Object
 from jobset.local.kubelet.grpc_health import check_health
@@ -14,16 +15,14 @@ _BODY_SHOWN = 10 * 1024
 _REDIRECTS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came back, and how to tell a user about a failure."""
 
     success: bool
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The container that is asked."""
 
     process: Process
@@ -32,8 +31,7 @@ class Target:
     ports: Sequence[Object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Response:
+class _Response(msgspec.Struct, frozen=True, kw_only=True):
     code: int
     location: str
     body: str
@@ -54,6 +52,21 @@ async def ask(handler: Object, target: Target, timeout: float) -> Answer:
         return Answer(False, f"no answer within {timeout:g}s (Client.Timeout or context deadline exceeded)")
     except (OSError, ValueError) as error:
         return Answer(False, str(error))
+
+
+async def ask_hook(handler: Object, target: Target, timeout: float) -> Answer:
+    """Carry out a hook: its command must end with 0, its URL must answer, whatever the status is."""
+    if handler.get("exec"):
+        return await ask(handler, target, timeout)
+    if not handler.get("httpGet"):
+        # compat: tcpSocket is valid in a hook and always fails.
+        return Answer(False, "invalid handler: hooks know exec, httpGet and sleep")
+    try:
+        async with asyncio.timeout(timeout):
+            await _fetch(*_request_of(handler["httpGet"], target))
+    except (TimeoutError, OSError, ValueError) as error:
+        return Answer(False, str(error))
+    return Answer(True)
 
 
 async def _ask_exec(action: Object, target: Target, timeout: float) -> Answer:
@@ -82,11 +95,7 @@ async def _ask_grpc(action: Object, target: Target) -> Answer:
 
 
 async def _ask_http(action: Object, target: Target) -> Answer:
-    scheme = (action.get("scheme") or "HTTP").lower()
-    host, port = action.get("host") or target.address, _port(action.get("port"), target)
-    path = action.get("path") or "/"
-    url = f"{scheme}://{host}:{port}{path if path.startswith('/') else '/' + path}"
-    headers = {header["name"]: header.get("value", "") for header in action.get("httpHeaders") or ()}
+    url, headers = _request_of(action, target)
     for _ in range(_REDIRECTS):
         response = await _fetch(url, headers)
         next_url = urljoin(url, response.location) if response.location else ""
@@ -97,6 +106,15 @@ async def _ask_http(action: Object, target: Target) -> Answer:
     if 200 <= response.code < 400:
         return Answer(True, response.body)
     return Answer(False, f"HTTP probe failed with statuscode: {response.code}")
+
+
+def _request_of(action: Object, target: Target) -> tuple[str, Mapping[str, str]]:
+    """The URL and headers of an `httpGet`."""
+    scheme = (action.get("scheme") or "HTTP").lower()
+    host, port = action.get("host") or target.address, _port(action.get("port"), target)
+    path = action.get("path") or "/"
+    url = f"{scheme}://{_bracketed(host)}:{port}{path if path.startswith('/') else '/' + path}"
+    return url, {header["name"]: header.get("value", "") for header in action.get("httpHeaders") or ()}
 
 
 async def _fetch(url: str, headers: Mapping[str, str]) -> _Response:
@@ -113,8 +131,12 @@ async def _fetch(url: str, headers: Mapping[str, str]) -> _Response:
         writer.close()
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _request_bytes(host: str, port: int, path: str, query: str, headers: Mapping[str, str]) -> bytes:
-    lines = {"Host": f"{host}:{port}", "User-Agent": "kube-probe/1.36", "Accept": "*/*"}
+    lines = {"Host": f"{_bracketed(host)}:{port}", "User-Agent": "kube-probe/1.36", "Accept": "*/*"}
     given = {name.lower() for name in headers}
     merged = {name: value for name, value in lines.items() if name.lower() not in given} | dict(headers)
     text = "".join(f"{name}: {value}\r\n" for name, value in merged.items())

@@ -12,7 +12,7 @@ from jobset.local.kubelet.facts import Object
 from jobset.local.kubelet.logs import ContainerLog
 from jobset.local.kubelet.plan import StopContainer
 from jobset.local.kubelet.probes import ProbeState, after_answer, gave_up, read_probe
-from jobset.local.kubelet.probing import Answer, Target, ask
+from jobset.local.kubelet.probing import Answer, Target, ask, ask_hook
 from jobset.local.kubelet.services import Spawn
 from jobset.local.kubelet.stopwatch import SLACK, ForgivingTime
 from jobset.local.processes.starter import Exit
@@ -149,7 +149,7 @@ class RunningContainer:
         if hook.get("sleep"):
             await self.time.sleep(hook["sleep"].get("seconds") or 0)
             return Answer(True)
-        return await ask(hook, self.target, _NO_TIMEOUT)
+        return await ask_hook(hook, self.target, _NO_TIMEOUT)
 
     async def _probe_all(self) -> None:
         """The startup probe holds the others back."""

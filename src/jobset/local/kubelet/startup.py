@@ -1,8 +1,9 @@
 """Which containers start now: init containers one by one, sidecars among them, then the main ones."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from jobset.local.kubelet.facts import ContainerFacts, Object, PodSnapshot
 from jobset.local.kubelet.plan import StartContainer
@@ -10,8 +11,7 @@ from jobset.local.kubelet.pods import has_post_start, init_containers, is_sideca
 from jobset.local.kubelet.restarts import Fate, fate_of, init_fate_of, restart_at
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
+class Starts(msgspec.Struct, frozen=True):
     """What starts now, and when the next start is due by back-off."""
 
     actions: tuple[StartContainer, ...] = ()

@@ -5,6 +5,9 @@ import os
 from jobset.local.kubelet.facts import Object
 
 DEFAULT_PATH = "/dev/termination-log"
+MESSAGE_VARIABLE = "JOBSET_TERMINATION_LOG"
+"""Names the message file to programs where nothing can be mounted at its usual path; where processes have
+no namespace it also tells whose they are, should they outlive their run."""
 LONGEST = 4096
 LONGEST_OF_POD = 12 * 1024
 

@@ -3,8 +3,9 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from jobset.kube.resources import CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, SECRETS, Resource
 from jobset.local.kubelet.facts import Object
@@ -22,8 +23,7 @@ class NotYet(Exception):
     """A volume cannot be made now; it may be possible later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeFile:
+class VolumeFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a volume; `path` is relative."""
 
     path: str

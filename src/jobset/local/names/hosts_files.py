@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+import msgspec
+
 from jobset.local.names.hosts import (
     Range,
     Slots,
@@ -27,8 +29,7 @@ Published: TypeAlias = Mapping[Name, tuple[str, ...]]
 _MOST_OWN_FILES = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Member:
+class _Member(msgspec.Struct, frozen=True, kw_only=True):
     """A pod as its hosts file sees it."""
 
     uid: str

@@ -4,7 +4,8 @@ import contextlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 HOSTS = "/etc/hosts"
 _BLOCK = re.compile(
@@ -12,8 +13,7 @@ _BLOCK = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """A process, told from a later one with the same id by when it started."""
 
     pid: int

@@ -5,7 +5,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.local.processes.tree import descendants_of
 
@@ -20,8 +21,7 @@ _LISTENING = "0A"
 _EVERYWHERE = ("0.0.0.0", "::")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
     """A socket that waits for connections, and what the kernel calls it."""
 
     address: str
@@ -30,8 +30,7 @@ class Listener:
     inode: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """A pod that listens."""
 
     pod: str

@@ -6,8 +6,9 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jobset.local.processes.starter import Mount
 
@@ -17,6 +18,8 @@ HOST_CONF = "/etc/host.conf"
 _CACHE_FOLDERS = ("/run/nscd", "/var/run/nscd")
 _NOBODY = "127.0.0.2"
 """Where no name server listens: asking there fails at once."""
+_MOST_SERVERS = 3
+"""A resolver asks no more."""
 _ANSWER_SECONDS = 1.0
 _ASK_AGAIN_SECONDS = {True: 60.0, False: 10.0}
 
@@ -56,6 +59,30 @@ def without_silent_servers(resolv_conf: str, silent: Collection[str]) -> str:
     return "\n".join(kept) + "\n"
 
 
+def with_dns_config(resolv_conf: str, config: Mapping[str, Any], policy: str) -> str:
+    """The settings of a pod with a `dnsConfig`: it joins the machine's, or stands alone with policy None."""
+    base = "" if policy == "None" else resolv_conf
+    servers = [*name_servers(base), *(config.get("nameservers") or ())]
+    searches = [*_words_after("search", base), *(config.get("searches") or ())]
+    options = {option.partition(":")[0]: option for option in _words_after("options", base)}
+    for option in config.get("options") or ():
+        value = option.get("value")
+        options.pop(option["name"], None)
+        options[option["name"]] = f"{option['name']}:{value}" if value else option["name"]
+    entries = [f"nameserver {server}" for server in list(dict.fromkeys(servers))[:_MOST_SERVERS]]
+    if searches:
+        entries.append(f"search {' '.join(dict.fromkeys(searches))}")
+    if options:
+        entries.append(f"options {' '.join(options.values())}")
+    return "".join(f"{entry}\n" for entry in entries)
+
+
+def _words_after(keyword: str, resolv_conf: str) -> tuple[str, ...]:
+    """What a keyword gives; its last line counts."""
+    found = [words[1:] for words in map(str.split, resolv_conf.splitlines()) if words[:1] == [keyword]]
+    return tuple(found[-1]) if found else ()
+
+
 @dataclass(slots=True)
 class ResolverFiles:
     """A run's own versions of the machine's resolver settings, in `folder`, for the pods to see."""
@@ -74,6 +101,16 @@ class ResolverFiles:
             mounts.append(self._keep("resolv.conf", settings, RESOLV_CONF))
         mounts.extend(self._hide_caches())
         return tuple(mounts)
+
+    def of_pod(self, uid: str, config: Mapping[str, Any], policy: str) -> Mount:
+        """The settings of a pod that brings its own, as they are now."""
+        shared = _read(os.path.join(self.folder, "resolv.conf")) or _read(RESOLV_CONF)
+        return self._keep(f"resolv.conf-{uid}", with_dns_config(shared, config, policy), RESOLV_CONF)
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.folder, f"resolv.conf-{uid}"))
 
     async def keep_current(self) -> None:
         """Ask the name servers now and then, and leave out those that are silent; for ever."""

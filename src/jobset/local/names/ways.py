@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from glob import glob
+
+import msgspec
 
 from jobset.local.processes.starter import Abilities
 
@@ -31,8 +32,7 @@ class WayName(StrEnum):
     HOSTS_FILE = "hosts-file"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What matters for names about this machine and user, besides namespaces."""
 
     is_root: bool
@@ -42,8 +42,7 @@ class Environment:
     """Every pod can have an address of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Way(msgspec.Struct, frozen=True, kw_only=True):
     """How a run makes names known."""
 
     name: WayName
@@ -67,9 +66,9 @@ def choose_way(abilities: Abilities, requested: WayName | None, environment: Env
     if requested is not None:
         if obstacles[requested]:
             raise WayRefused(f"names by {requested} are not possible: {obstacles[requested]}")
-        return _way(requested, obstacles, environment)
+        return _way(requested, obstacles, abilities, environment)
     best = next(way for way in WayName if not obstacles[way])
-    return _way(best, obstacles, environment)
+    return _way(best, obstacles, abilities, environment)
 
 
 def obstacle_to(way: WayName, abilities: Abilities, environment: Environment) -> str:
@@ -113,8 +112,7 @@ def wrapper_environment(
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Substituted:
+class Substituted(msgspec.Struct, frozen=True, kw_only=True):
     """A command line and environment in which addresses stand for names."""
 
     argv: tuple[str, ...]
@@ -145,11 +143,18 @@ def _replaced(value: str, address_of: Callable[[str], str | None]) -> str:
     return _WORD.sub(lambda word: address_of(word[0]) or word[0], value)
 
 
-def _way(name: WayName, obstacles: Mapping[WayName, str], environment: Environment) -> Way:
+def _way(
+    name: WayName, obstacles: Mapping[WayName, str], abilities: Abilities, environment: Environment
+) -> Way:
     better = list(WayName)[: list(WayName).index(name)]
+    losses = list(_LOSSES[name])
+    if name is WayName.HOSTS_FILE and not abilities.own_hosts:
+        losses.append(_NO_IDENTITY)
+    if not environment.has_addresses:
+        losses.append(_NO_ADDRESSES)
     return Way(
         name=name,
-        losses=(*_LOSSES[name], *(() if environment.has_addresses else (_NO_ADDRESSES,))),
+        losses=tuple(losses),
         why_not_better={way: obstacles[way] or "another way was asked for" for way in better},
     )
 
@@ -170,6 +175,5 @@ _LOSSES: Mapping[WayName, tuple[str, ...]] = {
     ),
     WayName.HOSTS_FILE: (
         "all programs of this machine see the names of the pods for as long as the run lasts",
-        _NO_IDENTITY,
     ),
 }

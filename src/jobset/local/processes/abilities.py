@@ -28,6 +28,8 @@ class Ways(NamedTuple):
     fresh_proc: bool
     uid: int
     gid: int
+    message_place: str | None = None
+    """A place for a message file that they find in a /dev of ours; None: their /dev is the machine's."""
 
     @property
     def own_processes(self) -> bool:

@@ -26,7 +26,7 @@ class ProcessStarter:
     def __init__(self, handle: StarterHandle) -> None:
         self._pid = handle.pid
         self._channel = handle.channel
-        self._abilities = _read_abilities(handle.channel)
+        self._abilities = read_abilities(handle)
         self._loop = asyncio.get_running_loop()
         self._keys = itertools.count(1)
         self._starting: dict[int, asyncio.Future[int]] = {}
@@ -53,7 +53,8 @@ class ProcessStarter:
         self._starting[key] = answer
         files = [launch.stdout, launch.stderr, *(() if launch.stdin is None else (launch.stdin,))]
         # Known before it is asked for: a short program's end is told together with its start.
-        process = self._running[key] = StartedProcess(self, key, launch.hostname)
+        hostname = launch.env.get("HOSTNAME", launch.hostname)
+        process = self._running[key] = StartedProcess(self, key, hostname)
         self._send(("start", key, _plain(launch)), files, answer)
         try:
             process.pid = await answer
@@ -306,7 +307,14 @@ def _plain(launch: Launch) -> dict[str, Any]:
     }
 
 
-def _read_abilities(channel: socket.socket) -> Abilities:
+def read_abilities(handle: StarterHandle) -> Abilities:
+    """What this machine allows, as the starter has found out; waits for it the first time."""
+    if handle.abilities is None:
+        handle.abilities = _receive_abilities(handle.channel)
+    return handle.abilities
+
+
+def _receive_abilities(channel: socket.socket) -> Abilities:
     """The starter's first message; it is on its way since the fork."""
     channel.setblocking(True)
     frame = wire.receive(channel)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 # compat: what `exec.LookPath` of a container runtime searches when the environment has no PATH.
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _UNCHANGEABLE = (signal.SIGKILL, signal.SIGSTOP)
+# Found once for all containers: it takes a while.
+_CHANGEABLE = sorted(set(signal.valid_signals()) - set(_UNCHANGEABLE))
 
 
 class ExecuteFailed(Exception):
@@ -39,15 +41,18 @@ def execute(argv: Sequence[str], env: Mapping[str, str], files: tuple[int, int, 
         raise ExecuteFailed(128, f'exec: "{argv[0]}": {error}') from error
 
 
-def change_folder(folder: str) -> None:
-    """Make `folder` the working directory.
+def change_folder(folder: str | None, otherwise: str) -> None:
+    """Make `folder` the working directory; when none is asked for, `otherwise` or the root.
 
     Raises:
-        ExecuteFailed: it is not there or may not be entered.
+        ExecuteFailed: the one that is asked for is not there or may not be entered.
     """
     try:
-        os.chdir(folder)
+        os.chdir(folder or otherwise)
     except OSError as error:
+        if folder is None:  # a volume covers it
+            os.chdir("/")
+            return
         raise ExecuteFailed(128, f'working directory "{folder}": {error.strerror}') from error
 
 
@@ -67,14 +72,13 @@ def _find(name: str, search_path: str) -> str:
 
 
 def _spawn(path: str, argv: list[str], env: Mapping[str, str], actions: list[tuple[int, int, int]]) -> int:
-    defaults = sorted(set(signal.valid_signals()) - set(_UNCHANGEABLE))
     try:
         return os.posix_spawn(
-            path, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=defaults
+            path, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_CHANGEABLE
         )
     except NotImplementedError:  # a libc that cannot make a session on the way
         return os.posix_spawn(
-            path, argv, env, file_actions=actions, setpgroup=0, setsigmask=(), setsigdef=defaults
+            path, argv, env, file_actions=actions, setpgroup=0, setsigmask=(), setsigdef=_CHANGEABLE
         )
 
 

@@ -5,16 +5,22 @@ Imports next to nothing, so that a command can call it first.
 
 import os
 import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobset.local.processes.starter import Abilities
 
 
 class StarterHandle:
     """The supervisor's end of the starter: its process id and the socket to talk to it."""
 
-    __slots__ = ("channel", "pid")
+    __slots__ = ("abilities", "channel", "pid")
 
     def __init__(self, pid: int, channel: socket.socket) -> None:
         self.pid = pid
         self.channel = channel
+        self.abilities: Abilities | None = None
+        """What the starter has told of this machine, once it has been read."""
 
 
 def fork_starter(*, use_namespaces: bool = True) -> StarterHandle:

@@ -3,11 +3,17 @@
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobset.local.processes.abilities import Ways
-from jobset.local.processes.mounts import Bind, apply_layout, build_empty_root, plan_layout
+from jobset.local.processes.mounts import (
+    Bind,
+    apply_layout,
+    build_empty_root,
+    close_devices,
+    plan_layout,
+)
 from jobset.local.processes.syscalls import (
     CLONE_NEWIPC,
     CLONE_NEWNS,
@@ -39,16 +45,11 @@ def isolate(launch: Mapping[str, Any], ways: Ways) -> None:
     Raises:
         OSError: a step failed; `filename` says which.
     """
-    if ways.flags & CLONE_NEWUSER:
-        map_user(ways.uid, ways.gid)
     if ways.flags & CLONE_NEWNS:
-        separate_mounts()
         _mount_volumes(launch, ways)
         socket.sethostname(launch["hostname"])
         if ways.own_processes and ways.fresh_proc:
             mount_proc()
-    if ways.flags & CLONE_NEWUSER:
-        restrict_root()  # a new user namespace gives all rights back
 
 
 def map_user(uid: int, gid: int) -> None:
@@ -114,11 +115,11 @@ def _mount_volumes(launch: Mapping[str, Any], ways: Ways) -> None:
     binds = [Bind(*bind) for bind in launch["mounts"]]
     if launch["hosts_file"] is not None:
         binds.append(Bind(launch["hosts_file"], "/etc/hosts", False))
-    has_own_shm = any(bind.target.rstrip("/") == "/dev/shm" for bind in binds)
-    if launch["shared_memory"] is not None and not has_own_shm:
+    if ways.message_place is not None and _wants_machines_devices(binds, ways.message_place):
+        close_devices()
+    has_memory = launch["shared_memory"] is not None or os.path.isdir("/dev/shm")
+    if has_memory and all(bind.target.rstrip("/") != "/dev/shm" for bind in binds):
         binds.append(Bind(launch["shared_memory"], "/dev/shm", False))
-    elif not has_own_shm:
-        _private_shared_memory()
     layout = plan_layout(binds)
     if layout.opened and not ways.own_root:
         missing = next(bind.target for bind in layout.binds if not os.path.lexists(bind.target))
@@ -128,6 +129,7 @@ def _mount_volumes(launch: Mapping[str, Any], ways: Ways) -> None:
     apply_layout(layout)
 
 
-def _private_shared_memory() -> None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        mount("tmpfs", os.path.realpath("/dev/shm"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+def _wants_machines_devices(binds: Sequence[Bind], message_place: str) -> bool:
+    """Whether the container's /dev shall be as if nothing had been added to it."""
+    has_message = any(bind.target == message_place for bind in binds)
+    return not has_message or any(bind.source and os.path.realpath(bind.source) == "/dev" for bind in binds)

@@ -6,12 +6,14 @@ with binds of every top folder, in which the folder that lacks the target is mad
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from jobset.local.processes.syscalls import (
     MNT_DETACH,
     MS_BIND,
+    MS_MOVE,
     MS_NOATIME,
     MS_NODEV,
     MS_NODIRATIME,
@@ -27,6 +29,10 @@ from jobset.local.processes.syscalls import (
 )
 
 _STAGE = "/tmp"
+_DEVICES = "/dev"
+_MACHINES_DEVICES = ".machine"
+"""The machine's /dev inside ours."""
+_PATH_ONLY: int = getattr(os, "O_PATH", 0) | os.O_CLOEXEC
 _SYSTEM_FOLDERS = ("/etc", "/usr", "/opt", "/var", "/run", "/lib", "/bin", "/sbin", "/boot")
 _KEPT_FLAGS = (
     (os.ST_NOSUID, MS_NOSUID),
@@ -39,9 +45,9 @@ _KEPT_FLAGS = (
 
 
 class Bind(NamedTuple):
-    """A path of the machine that shall appear at `target`."""
+    """A path of the machine that shall appear at `target`; None: an empty folder in memory."""
 
-    source: str
+    source: str | None
     target: str
     read_only: bool
 
@@ -57,9 +63,7 @@ class Layout(NamedTuple):
 
 def plan_layout(binds: Iterable[Bind]) -> Layout:
     """How the targets can be made to exist, from what the file system says now."""
-    resolved = [
-        Bind(os.path.realpath(bind.source), os.path.realpath(bind.target), bind.read_only) for bind in binds
-    ]
+    resolved = [bind._replace(target=os.path.realpath(bind.target)) for bind in binds]
     ordered = tuple(sorted(resolved, key=lambda bind: bind.target.count("/")))
     opened: list[str] = []
     for position, bind in enumerate(ordered):
@@ -78,19 +82,48 @@ def plan_layout(binds: Iterable[Bind]) -> Layout:
 
 def apply_layout(layout: Layout) -> None:
     """Mount everything; with folders to open, in a root of our own."""
-    if not layout.opened:
-        for bind in layout.binds:
-            _cover(bind, "", "")
-        return
+    # Before anything is mounted: it may lie over the sources of what comes later.
+    sources = [None if bind.source is None else os.open(bind.source, _PATH_ONLY) for bind in layout.binds]
+    if layout.opened:
+        _apply_in_own_root(layout, sources)
+    else:
+        for bind, source in zip(layout.binds, sources, strict=True):
+            _cover(bind, source, "", "")
+    for source in sources:
+        if source is not None:
+            os.close(source)
+
+
+def _apply_in_own_root(layout: Layout, sources: Sequence[int | None]) -> None:
     _enter_stage()
     _bind_entries("/old", "/new")
     for folder in layout.opened[1:]:
         _open_folder(folder)
-    for bind in layout.binds:
-        _cover(bind, "/old", "/new")
+    for bind, source in zip(layout.binds, sources, strict=True):
+        _cover(bind, source, "/old", "/new")
     if os.geteuid() != 0:
         _remount_read_only("/new")
     _leave_stage()
+
+
+def open_devices(place: str) -> bool:
+    """Cover /dev with a changeable one that has an empty file at `place`; False: it is there already."""
+    if os.path.lexists(place):
+        return False
+    try:
+        _make_devices(_DEVICES, _STAGE)
+        _make_place(_STAGE + place.removeprefix(_DEVICES), is_folder=False)
+        mount(_STAGE, _DEVICES, None, MS_MOVE)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unmount(_STAGE, MNT_DETACH)
+        raise
+    return True
+
+
+def close_devices() -> None:
+    """Show the machine's /dev again."""
+    unmount(_DEVICES, MNT_DETACH)
 
 
 def build_empty_root() -> None:
@@ -149,6 +182,10 @@ def _open_folder(folder: str) -> None:
         # Nothing in it can be seen by this user anyway.
         mount("tmpfs", copy, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
         return
+    if folder == _DEVICES:
+        # Never an overlay: devices in one that an ordinary user makes cannot be opened.
+        _make_devices(original, copy)
+        return
     is_system = any(folder == top or _is_in(folder, top) for top in _SYSTEM_FOLDERS)
     if is_system or not os.access(original, os.W_OK):
         with contextlib.suppress(OSError):
@@ -157,6 +194,30 @@ def _open_folder(folder: str) -> None:
     mode = os.stat(original).st_mode & 0o7777
     mount("tmpfs", copy, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode:o}")
     _bind_entries(original, copy)
+
+
+def _make_devices(original: str, copy: str) -> None:
+    """Make a changeable folder with the machine's devices in it."""
+    mount("tmpfs", copy, "tmpfs", MS_NOSUID, "mode=755,size=16m")
+    _bind_entries(original, copy)
+    terminals = f"{copy}/ptmx"
+    if os.path.lexists(terminals) and not os.path.islink(terminals):
+        unmount(terminals)
+        os.unlink(terminals)
+        _make_terminals(original, copy)
+
+
+def _make_terminals(original: str, copy: str) -> None:
+    """The device that gives terminals: the kernel looks for them beside it, in the same mount."""
+    source, place = f"{original}/ptmx", f"{copy}/ptmx"
+    found = os.stat(source)
+    try:
+        os.mknod(place, found.st_mode, found.st_rdev)
+        os.chmod(place, stat.S_IMODE(found.st_mode))
+    except PermissionError:  # only root may make a device; the whole folder serves as well
+        os.mkdir(f"{copy}/{_MACHINES_DEVICES}")
+        mount(original, f"{copy}/{_MACHINES_DEVICES}", None, MS_BIND | MS_REC)
+        os.symlink(f"{_MACHINES_DEVICES}/ptmx", place)
 
 
 def _overlay(folder: str) -> None:
@@ -189,12 +250,14 @@ def _unescaped(point: str) -> str:
     return point
 
 
-def _cover(bind: Bind, old: str, new: str) -> None:
-    source, target = old + bind.source, new + bind.target
-    is_folder = os.path.isdir(source)
+def _cover(bind: Bind, source: int | None, old: str, new: str) -> None:
+    target = new + bind.target
     if not os.path.lexists(target):
-        _make_place(target, is_folder=is_folder)
-    mount(source, target, None, MS_BIND | MS_REC)
+        _make_place(target, is_folder=source is None or stat.S_ISDIR(os.fstat(source).st_mode))
+    if source is None:
+        mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    else:
+        mount(f"{old}/proc/self/fd/{source}", target, None, MS_BIND | MS_REC)
     if bind.read_only:
         _remount_read_only(target)
 

@@ -40,7 +40,7 @@ class Reaper:
             ExecuteFailed: the program could not be started.
         """
         wake = _wake_on_signals(self._pass_on)
-        change_folder(launch["working_dir"])
+        change_folder(launch["working_dir"], launch["caller_folder"])
         self._program = execute(launch["argv"], launch["env"], files)
         for fd in files:
             os.close(fd)
@@ -61,6 +61,7 @@ class Reaper:
         if self._ending:
             if self._contained:
                 self._leave()
+            self._signal_group(self._program, signal.SIGKILL)
             kill_descendants(os.getpid())
             self._reap()
             if self._childless:
@@ -81,6 +82,8 @@ class Reaper:
             if pid == 0:
                 return
             if pid == self._program:
+                # Its group, which still has its id, is all that can be found where there is no /proc.
+                self._signal_group(pid, signal.SIGKILL)
                 self._status = status
                 self._ending = True
             elif pid in self._commands:

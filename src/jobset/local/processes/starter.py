@@ -1,12 +1,12 @@
 """What the kubelet asks of the thing that starts containers; containers are processes of this machine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
     """A path of this machine that appears at an absolute path in the container."""
 
     source: str
@@ -14,8 +14,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """One container to start. File descriptors stay the caller's, who may close them once it has started."""
 
     argv: tuple[str, ...]
@@ -34,16 +33,14 @@ class Launch:
     """A directory that all containers of the pod see as /dev/shm; None: a private one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """How a container ended: `code` as a container runtime reports it (128 + N for signal N)."""
 
     code: int
     signal: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecResult:
+class ExecResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a command inside a container ended; `code` is None when it took too long and was killed."""
 
     code: int | None
@@ -83,8 +80,7 @@ class Process(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Abilities:
+class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine allows; `missing` tells for each way that it lacks why (`name` → reason)."""
 
     own_hosts: bool
@@ -93,7 +89,7 @@ class Abilities:
     """Volumes can appear at any absolute path."""
     own_processes: bool
     """Containers have a process namespace: nothing that they started can survive them."""
-    missing: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Starter(Protocol):

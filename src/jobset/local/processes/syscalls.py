@@ -20,6 +20,7 @@ MS_REMOUNT = 0x20
 MS_NOATIME = 0x400
 MS_NODIRATIME = 0x800
 MS_BIND = 0x1000
+MS_MOVE = 0x2000
 MS_REC = 0x4000
 MS_SLAVE = 0x80000
 MS_RELATIME = 0x200000
@@ -80,6 +81,11 @@ def clone(flags: int) -> int:
         words.reverse()
     arguments = [ctypes.c_long(word) for word in (_CLONE_NUMBERS[_MACHINE], *words, 0, 0, 0)]
     return _checked(_libc.syscall(*arguments), "clone")
+
+
+def unshare(flags: int) -> None:
+    """unshare(2). Only for a process with one thread."""
+    _checked(_libc.unshare(ctypes.c_int(flags)), "new namespaces")
 
 
 def mount(

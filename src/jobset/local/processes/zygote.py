@@ -7,7 +7,6 @@ import contextlib
 import errno
 import gc
 import os
-import resource
 import select
 import signal
 import socket
@@ -16,10 +15,12 @@ from typing import Any, NoReturn
 
 from jobset.local.processes import container, wire
 from jobset.local.processes.abilities import Ways, find_abilities
+from jobset.local.processes.file_limit import raise_file_limit
 from jobset.local.processes.tree import children_of, kill_descendants
 
 if sys.platform == "linux":
     from jobset.local.processes.isolate import restrict_root
+    from jobset.local.processes.own_view import OwnView
     from jobset.local.processes.syscalls import adopt_orphans, clone, close_from, own_proc_entries
 
 _IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP)
@@ -35,12 +36,15 @@ def serve(client: socket.socket, use_namespaces: bool) -> NoReturn:
     missing = dict(found.missing)
     with contextlib.suppress(OSError):
         wire.send(client, ("ready", bool(found.flags), found.own_root, ways.own_processes, missing))
+    # Once for all containers: it would take most of the time to start one.
+    view = None
     if sys.platform == "linux":
-        restrict_root()  # once for all containers: it takes a quarter of the time to start one
+        view = OwnView(ways) if ways.flags else None
+        restrict_root()
     # What exists now is shared with every container's first process for as long as nobody touches it.
     gc.disable()
     gc.freeze()
-    starter = _Starter(client, ways)
+    starter = _Starter(client, ways, view)
     starter.run()
     starter.end()
 
@@ -57,10 +61,11 @@ class _Container:
 
 
 class _Starter:
-    def __init__(self, client: socket.socket, ways: Ways) -> None:
+    def __init__(self, client: socket.socket, ways: Ways, view: "OwnView | None") -> None:
         self._client = client
         self._ways = ways
-        self._file_limit = _raise_file_limit()
+        self._view = view
+        self._file_limit = raise_file_limit()
         self._folder = _current_folder()
         self._by_key: dict[int, _Container] = {}
         self._by_pid: dict[int, _Container] = {}
@@ -131,7 +136,7 @@ class _Starter:
             self._tell(key, "failed", 128, _why_not_forked(error))
             return
         if pid == 0:
-            launch["working_dir"] = launch["working_dir"] or self._folder
+            launch["caller_folder"] = self._folder
             container.live(theirs, launch, files, self._ways, self._file_limit)
         theirs.close()
         known = _Container(key, pid, ours)
@@ -139,6 +144,8 @@ class _Starter:
         self._poll.register(ours, select.POLLIN)
 
     def _fork(self) -> int:
+        if self._view is not None:
+            self._ways = self._view.refresh()
         if not self._ways.flags:
             return os.fork()
         return clone(self._ways.flags)
@@ -202,6 +209,8 @@ class _Starter:
             known = self._by_pid.pop(pid, None)
             if known is not None:
                 self._forget(known)
+            elif not self._ways.own_processes:
+                self._kill_strays()  # what a stray had started is our child now
 
     def _forget(self, known: _Container) -> None:
         while self._hear(known):
@@ -258,14 +267,6 @@ def _stand_alone(client: socket.socket) -> socket.socket:
     else:
         os.closerange(4, 4096)
     return client
-
-
-def _raise_file_limit() -> tuple[int, int]:
-    """Allow as many open files as may be had; what containers shall get back."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return soft, hard
 
 
 def _current_folder() -> str:

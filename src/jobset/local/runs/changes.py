@@ -1,9 +1,10 @@
 """State changes of JobSets, Jobs and pods as lines that a person reads; nothing is said twice."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from jobset.api.status import Condition, ConditionType
 from jobset.local.runs.signals import signal_name
@@ -19,8 +20,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to one object."""
 
     at: datetime

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobset.local.kubelet.directories import Paths, remove_tree
+from jobset.local.kubelet.mounts import remove_dead_links
+from jobset.local.kubelet.termination import MESSAGE_VARIABLE
+from jobset.local.processes.leftovers import kill_programs_of
 
 RUNS_KEPT = 20
 """Logs of so many runs stay; older ones are removed by the next start."""
 _LOCK = "lock"
 _KEPT = "kept"
+_LINKS = "links"
 _OF_PODS = ("pods", "names")
 _TEMPORARY = (*_OF_PODS, "claims")
 _MEMORY_ROOT = "/dev/shm"
@@ -56,6 +60,7 @@ class RunDirectory:
             logs=self.logs,
             claims=os.path.join(self.path, "claims"),
             memory=self.memory,
+            links=os.path.join(self.path, _LINKS),
         )
 
     @property
@@ -71,6 +76,7 @@ class RunDirectory:
         """
         if self._lock < 0:
             return
+        remove_dead_links(os.path.join(self.path, _LINKS))
         if not keep:
             for path in self.temporary:
                 remove_tree(path)
@@ -99,6 +105,16 @@ def state_home(environment: Mapping[str, str]) -> str:
     return os.path.join(tempfile.gettempdir(), f"jobset-{os.getuid()}", "runs")
 
 
+def clean_up(path: str | None, home: str) -> None:
+    """Remove what a killed run left of `path`, or killed runs under `home`."""
+    with suppress(OSError):
+        if path is None:
+            _clean(home)
+        elif os.path.exists(os.path.join(path, _LINKS)):
+            with suppress(InUse):
+                os.close(_take_lock(os.path.abspath(path)))
+
+
 def open_directory(path: str | None, home: str, now: datetime) -> RunDirectory:
     """The run's directory, made and locked: `path`, or a new one under `home` whose dead runs are cleaned.
 
@@ -106,6 +122,7 @@ def open_directory(path: str | None, home: str, now: datetime) -> RunDirectory:
         InUse: another run lives in `path`.
         CannotWrite: it cannot be made.
     """
+    is_ours = path is None
     try:
         if path is None:
             os.makedirs(home, mode=0o700, exist_ok=True)
@@ -114,14 +131,30 @@ def open_directory(path: str | None, home: str, now: datetime) -> RunDirectory:
         path = os.path.abspath(path)
         os.makedirs(path, mode=0o700, exist_ok=True)
         lock = _take_lock(path)
-        for name in _OF_PODS:
-            remove_tree(os.path.join(path, name))
-        directory = RunDirectory(path=path, memory=_make_memory(path), _lock=lock)
-        for made in (*directory.temporary, directory.logs):
-            os.makedirs(made, mode=0o700, exist_ok=True)
+        directory = RunDirectory(path=path, memory=_make_memory(), _lock=lock)
+        try:
+            _prepare(directory)
+        except OSError:
+            # What an earlier run kept in a directory of the user's stays.
+            for made in filter(None, (directory.memory, path if is_ours else None)):
+                remove_tree(made)
+            os.close(lock)
+            raise
     except OSError as error:
         raise CannotWrite(f"cannot use {error.filename or path}: {error.strerror}") from error
     return directory
+
+
+def _prepare(directory: RunDirectory) -> None:
+    with open(os.path.join(directory.path, _LOCK), "r+") as lock:
+        lock.truncate()
+        lock.write(f"{os.getpid()}\n{directory.memory or ''}\n")
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(directory.path, _KEPT))
+    for name in _OF_PODS:
+        remove_tree(os.path.join(directory.path, name))
+    for made in (*directory.temporary, directory.logs):
+        os.makedirs(made, mode=0o700, exist_ok=True)
 
 
 def _take_lock(path: str) -> int:
@@ -137,6 +170,11 @@ def _take_lock(path: str) -> int:
     memory = _read_memory(lock)
     if memory:
         remove_tree(memory)
+    remove_dead_links(os.path.join(path, _LINKS))
+    has_pods, was_closed = (os.path.exists(os.path.join(path, name)) for name in ("pods", _KEPT))
+    if has_pods and not was_closed:  # not even the starter lived to clean up
+        for directory in filter(None, (path, memory)):
+            kill_programs_of(directory, MESSAGE_VARIABLE)
     return lock
 
 
@@ -147,21 +185,18 @@ def _read_memory(lock: int) -> str:
     return memory if memory.startswith(f"{_MEMORY_ROOT}/jobset-") else ""
 
 
-def _make_memory(path: str) -> str | None:
+def _make_memory() -> str | None:
     memory = f"{_MEMORY_ROOT}/jobset-{os.getpid()}-{secrets.token_hex(4)}"
     with suppress(OSError):
         os.mkdir(memory, 0o700)
-    made = memory if os.path.isdir(memory) else None
-    with open(os.path.join(path, _LOCK), "r+") as lock:
-        lock.truncate()
-        lock.write(f"{os.getpid()}\n{made or ''}\n")
-    return made
+    return memory if os.path.isdir(memory) else None
 
 
 def _clean(home: str) -> None:
     """Remove what killed runs left, and the logs of runs long past."""
     for number, path in enumerate(_newest_first(home)):
-        if number < RUNS_KEPT and not os.path.exists(os.path.join(path, "pods")):
+        is_dead = any(os.path.exists(os.path.join(path, name)) for name in ("pods", _LINKS))
+        if number < RUNS_KEPT and not is_dead:
             continue
         try:
             lock = _take_lock(path)

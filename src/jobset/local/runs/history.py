@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from jobset.api.names import job_name
 from jobset.api.status import ConditionType, ReplicatedJobStatus
 from jobset.local.runs.changes import Change, Level, Said, job_changes, jobset_changes, pod_changes
@@ -46,8 +48,7 @@ _REPEATS = frozenset(
 _JOBSET_WARNINGS = frozenset({"JobCreationFailed", "HeadlessServiceCreationFailed", "PVCCreationFailed"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """One watch event: an object of a kind as it is now, or as it last was when it is gone."""
 
     kind: str
@@ -56,8 +57,7 @@ class Seen:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What one event added: lines for people, and the container runs whose log tails are wanted."""
 
     changes: tuple[Change, ...] = ()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from jobset.local.runs.views import ContainerView, JobView, ObjectKey, PodView, Termination
 
 KEPT_RUNS = 3
@@ -11,8 +13,7 @@ KEPT_RESTARTS = 50
 KEPT_JOBS = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerRun:
+class ContainerRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one container; `attempt` counts its restarts from 0."""
 
     namespace: str
@@ -82,8 +83,7 @@ class JobRecord:
             self.more_pods += 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartRecord:
+class RestartRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A restart that a failure policy ordered, of a JobSet or of one Job."""
 
     kind: str

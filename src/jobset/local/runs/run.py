@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
 from msgspec import structs
 
 from jobset.kube.cache import WatchCache, key_of
@@ -55,8 +56,7 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a user can choose about a run, apart from the plane."""
 
     namespace: str = "default"

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from jobset.local.kubelet.ports import LogLine
+from jobset.local.kubelet.ports import LogLines
 from jobset.local.runs.records import ContainerRun
 
 KEPT_LINES = 20
@@ -17,21 +17,21 @@ class LogTails:
     _lines: dict[ContainerRun, deque[str]] = field(default_factory=dict)
     _runs: dict[str, list[ContainerRun]] = field(default_factory=dict)
 
-    def take(self, line: LogLine) -> None:
-        """Remember one line; only the last run but one of a container is kept besides the current one."""
+    def take(self, written: LogLines) -> None:
+        """Remember the last lines; of a container the current run and the one before it are kept."""
         run = ContainerRun(
-            namespace=line.namespace,
-            pod=line.pod,
-            uid=line.pod_uid,
-            container=line.container,
-            attempt=line.attempt,
+            namespace=written.namespace,
+            pod=written.pod,
+            uid=written.pod_uid,
+            container=written.container,
+            attempt=written.attempt,
         )
         lines = self._lines.get(run)
         if lines is None:
             lines = self._lines[run] = deque(maxlen=KEPT_LINES)
             self._runs.setdefault(run.uid, []).append(run)
             self._drop_old_runs(run)
-        lines.append(line.text[:_KEPT_CHARACTERS])
+        lines.extend(text[:_KEPT_CHARACTERS] for text in written.texts(KEPT_LINES))
 
     def of(self, run: ContainerRun) -> tuple[str, ...]:
         """The last lines of a run, the oldest first; empty when it wrote nothing or is forgotten."""

@@ -1,9 +1,10 @@
 """What a person wants to know of a Pod, Job or JobSet: small frozen readings of big objects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.api import keys
 from jobset.api.jobset import JobSet, read_jobset
@@ -14,8 +15,7 @@ ObjectKey: TypeAlias = tuple[str, str]
 """Namespace and name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Termination:
+class Termination(msgspec.Struct, frozen=True, kw_only=True):
     """How one run of a container ended."""
 
     exit_code: int
@@ -26,8 +26,7 @@ class Termination:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerView:
+class ContainerView(msgspec.Struct, frozen=True, kw_only=True):
     """One container, init containers included; `last` is how its previous run ended."""
 
     name: str
@@ -42,8 +41,7 @@ class ContainerView:
     last: Termination | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodView:
+class PodView(msgspec.Struct, frozen=True, kw_only=True):
     """One pod of a child Job."""
 
     namespace: str
@@ -89,8 +87,7 @@ class PodView:
         return sum(container.ready for container in mains), len(mains)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobView:
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """One child Job."""
 
     namespace: str
@@ -125,8 +122,7 @@ class JobView:
         return self.state in ("Failing", "Failed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSetView:
+class JobSetView(msgspec.Struct, frozen=True, kw_only=True):
     """One JobSet, with the times that matter for a report."""
 
     jobset: JobSet

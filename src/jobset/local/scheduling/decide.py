@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.local.scheduling.neighbours import affinity_rules, spread_rules
 from jobset.local.scheduling.node_filters import Rejection, reject_by_node
@@ -11,15 +12,13 @@ from jobset.local.scheduling.pods import PodFacts
 from jobset.local.scheduling.scores import best_node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bind:
+class Bind(msgspec.Struct, frozen=True, kw_only=True):
     """The pod goes to this node."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unschedulable:
+class Unschedulable(msgspec.Struct, frozen=True, kw_only=True):
     """No node takes the pod now; `counts` says how many nodes have each reason."""
 
     message: str
@@ -35,8 +34,9 @@ def schedule(pod: PodFacts, cluster: Cluster) -> Verdict:
         return Unschedulable(message="no nodes available to schedule pods", counts={})
     missing = _missing_claim(pod, cluster)
     if missing:
-        everywhere = Rejection((missing,))
-        return _refusal(pod, cluster, [everywhere] * len(cluster.nodes), before_nodes=missing)
+        # compat: the step that looks for victims fails here and says no more than this.
+        message = f"{_none_available(cluster)} {missing}. not found"
+        return Unschedulable(message=message, counts={missing: len(cluster.nodes)})
     fitting, rejections = _filter(pod, cluster)
     if fitting:
         return Bind(node=best_node(pod, fitting, cluster).facts.name)
@@ -68,17 +68,21 @@ def _filter(pod: PodFacts, cluster: Cluster) -> tuple[list[NodeState], list[Reje
     return fitting, rejections
 
 
-def _refusal(
-    pod: PodFacts, cluster: Cluster, rejections: list[Rejection], before_nodes: str = ""
-) -> Unschedulable:
+def _refusal(pod: PodFacts, cluster: Cluster, rejections: list[Rejection]) -> Unschedulable:
     counts = Counter(reason for rejection in rejections for reason in rejection.reasons)
-    none_available = f"0/{len(cluster.nodes)} nodes are available:"
-    told = f"{before_nodes}." if before_nodes else _histogram(counts)
-    message = f"{none_available} {told} preemption: {_preemption(pod, none_available, rejections)}"
+    # compat: the plugin for resource claims has its say too, also about pods that have none.
+    message = (
+        f"{_none_available(cluster)} {_histogram(counts)} "
+        f"no new claims to deallocate, preemption: {_preemption(pod, cluster, rejections)}"
+    )
     return Unschedulable(message=message, counts=dict(counts))
 
 
-def _preemption(pod: PodFacts, none_available: str, rejections: Iterable[Rejection]) -> str:
+def _none_available(cluster: Cluster) -> str:
+    return f"0/{len(cluster.nodes)} nodes are available:"
+
+
+def _preemption(pod: PodFacts, cluster: Cluster, rejections: Iterable[Rejection]) -> str:
     """Why making room does not help; pods are never preempted here."""
     if not pod.wishes.may_preempt:
         return "not eligible due to preemptionPolicy=Never."
@@ -88,7 +92,7 @@ def _preemption(pod: PodFacts, none_available: str, rejections: Iterable[Rejecti
         else "No preemption victims found for incoming pod"
         for rejection in rejections
     )
-    return f"{none_available} {_histogram(reasons)}"
+    return f"{_none_available(cluster)} {_histogram(reasons)}"
 
 
 def _histogram(counts: Mapping[str, int]) -> str:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.local.label_selectors import matches_all
 from jobset.local.scheduling.node_filters import Rejection, matches_node_terms, untolerated
@@ -59,8 +60,7 @@ def spread_rules(pod: PodFacts, cluster: Cluster) -> tuple[NodeRule, ...]:
     return tuple(_spread_rule(pod, item, cluster) for item in pod.wishes.spread if item.is_hard)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpreadCount:
+class SpreadCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many matching pods each value of the topology key has, among the nodes that count."""
 
     by_value: Counter[str]
@@ -104,7 +104,8 @@ def _counts(pod: PodFacts, item: Spread, node: NodeFacts) -> bool:
 
 
 def _is_spread_with(pod: PodFacts, other: PodFacts, item: Spread) -> bool:
-    if other.namespace != pod.namespace or other.is_terminating or item.selector is None:
+    # compat: an empty selector counts no pods here, though it matches all of them.
+    if other.namespace != pod.namespace or other.is_terminating or not item.selector:
         return False
     return matches_all(item.selector, other.labels)
 

@@ -1,7 +1,8 @@
 """What a node itself must fulfil for a pod: name, taints, labels, ports, resources."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from jobset.api.quantity import NANO
 from jobset.local.label_selectors import matches_all
@@ -12,8 +13,7 @@ UNSCHEDULABLE_TAINT = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule"
 _ANY_ADDRESS = "0.0.0.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """Why a node is not for a pod. Not `is_final`: it could be if other pods left."""
 
     reasons: tuple[str, ...]
@@ -65,6 +65,15 @@ def _tolerates(toleration: Toleration, taint: Taint) -> bool:
     return toleration.is_any_value or toleration.value == taint.value
 
 
+def _chosen_by_name(pod: PodFacts, node: NodeState) -> Rejection | None:
+    # compat: when every term names its nodes, the others are set aside before all filters.
+    for term in pod.wishes.node_terms or (NodeTerm(),):
+        names = tuple(requirement for requirement in term.names if requirement.operator == "in")
+        if not names or matches_all(names, {"metadata.name": node.facts.name}):
+            return None
+    return Rejection(("node(s) didn't satisfy plugin(s) [NodeAffinity]",))
+
+
 def _unschedulable(pod: PodFacts, node: NodeState) -> Rejection | None:
     if not node.facts.is_unschedulable:
         return None
@@ -114,4 +123,4 @@ def _resources(pod: PodFacts, node: NodeState) -> Rejection | None:
     return Rejection(tuple(reasons), is_final) if reasons else None
 
 
-_RULES: tuple[Filter, ...] = (_unschedulable, _name, _taints, _labels, _ports, _resources)
+_RULES: tuple[Filter, ...] = (_chosen_by_name, _unschedulable, _name, _taints, _labels, _ports, _resources)

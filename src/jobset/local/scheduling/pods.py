@@ -1,9 +1,10 @@
 """A pod as the scheduler sees it: what it needs, where it may go, whom it wants near."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+import msgspec
 
 from jobset.api.quantity import ZERO, parse_quantity
 from jobset.api.times import parse_time
@@ -18,16 +19,14 @@ Requests: TypeAlias = tuple[tuple[str, int], ...]
 HOSTNAME = "kubernetes.io/hostname"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeTerm:
+class NodeTerm(msgspec.Struct, frozen=True, kw_only=True):
     """One term of a node selector: all its terms on labels and on the node's name must hold."""
 
     labels: Requirements = ()
     names: Requirements = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Toleration:
+class Toleration(msgspec.Struct, frozen=True, kw_only=True):
     """Which taints a pod accepts; an empty key or effect stands for all."""
 
     key: str = ""
@@ -36,8 +35,7 @@ class Toleration:
     effect: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodTerm:
+class PodTerm(msgspec.Struct, frozen=True, kw_only=True):
     """Pods that a pod wants, or does not want, in its topology domain."""
 
     topology_key: str
@@ -48,8 +46,7 @@ class PodTerm:
     """Namespaces by their labels; no terms: all of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """One topology spread constraint."""
 
     topology_key: str
@@ -61,8 +58,7 @@ class Spread:
     honours_taints: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighted:
+class Weighted(msgspec.Struct, frozen=True, kw_only=True):
     """A preference: how much it counts, for a node or for a neighbourhood."""
 
     weight: int
@@ -70,8 +66,7 @@ class Weighted:
     near: PodTerm | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides where a pod may go, but for its own name and labels."""
 
     requests: Requests = ()
@@ -90,8 +85,7 @@ class Wishes:
     may_preempt: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodFacts:
+class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One pod for the scheduler."""
 
     namespace: str

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from jobset.api.times import format_time
 from jobset.kube.cache import Listener, WatchCache
 from jobset.kube.client import Client, Object
-from jobset.kube.errors import ApiError, Conflict, NotFound, TransportError
+from jobset.kube.errors import ApiError, Conflict, Invalid, NotFound, TransportError
 from jobset.kube.resources import NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS, Resource
 from jobset.kube.transport import STRATEGIC_MERGE_PATCH
 from jobset.local.kubelet.ports import Recorder
@@ -72,7 +74,7 @@ class Scheduler:
         for pod in self._waiting.due(self.cluster):
             try:
                 await self._try(pod)
-            except (NotFound, Conflict):
+            except (NotFound, Conflict, Invalid):
                 # Gone, bound or changed meanwhile: the watch tells which.
                 self._waiting.refused(pod, self.cluster)
             except (ApiError, TransportError) as error:
@@ -118,6 +120,7 @@ class Scheduler:
             "status": "False",
             "reason": "Unschedulable",
             "message": message,
+            "observedGeneration": metadata.get("generation", 0),
             "lastProbeTime": None,
             "lastTransitionTime": known["lastTransitionTime"]
             if known is not None and known["status"] == "False"

@@ -1,8 +1,9 @@
 """Validation of main, init and ephemeral containers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobset.admission.field_errors import duplicate, forbidden, invalid, not_supported, required, too_long
 from jobset.local.kinds import formats
@@ -26,8 +27,7 @@ _ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Alway
 _EPHEMERAL_FORBIDDEN = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources")
 
 
-@dataclass(frozen=True, slots=True)
-class PodFacts:
+class PodFacts(msgspec.Struct, frozen=True):
     """What the validation of a container knows about its pod."""
 
     volumes: Mapping[str, Struct]

@@ -13,7 +13,8 @@ _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 def prepare_pod_create(pod: Struct) -> Struct:
     """A new pod with its first status."""
-    spec = _merge_label_keys(pod.get("spec") or {}, pod["metadata"].get("labels") or {})
+    spec = _with_account_for_tokens(pod.get("spec") or {})
+    spec = _merge_label_keys(spec, pod["metadata"].get("labels") or {})
     status: dict[str, Any] = {"phase": "Pending", "qosClass": qos_class(spec)}
     if spec.get("schedulingGates"):
         status["conditions"] = [_gated_condition(pod["metadata"].get("creationTimestamp"))]
@@ -79,6 +80,20 @@ def _same_ips(status: Struct, one: str, many: str) -> Struct:
     if address and not addresses:
         return {**status, many: [{"ip": address}]}
     return status
+
+
+def _with_account_for_tokens(spec: Struct) -> Struct:
+    """The pod with the account `default` when it asks for a token of an account and names none.
+
+    compat: admission of service accounts does that for every pod, where it is switched on.
+    """
+    projections = (volume.get("projected") or {} for volume in spec.get("volumes") or ())
+    asks = any(
+        source.get("serviceAccountToken") for found in projections for source in found.get("sources") or ()
+    )
+    if not asks or spec.get("serviceAccountName"):
+        return spec
+    return {**spec, "serviceAccountName": "default", "serviceAccount": "default"}
 
 
 def _merge_label_keys(spec: Struct, labels: Mapping[str, str]) -> Struct:

@@ -1,8 +1,9 @@
 """Priority admission: what a pod's PriorityClass makes of its priority."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobset.local.kinds.sharing import filled
 
@@ -13,15 +14,13 @@ SYSTEM_PRIORITIES: Mapping[str, int] = {
 """Classes that exist without being created."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why a pod is forbidden."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Priority:
+class Priority(msgspec.Struct, frozen=True):
     """What one class gives a pod."""
 
     class_name: str
