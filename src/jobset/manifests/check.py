@@ -14,6 +14,8 @@ from jobset.local.decoding import decode
 from jobset.local.kinds import meta
 from jobset.local.kinds.registry import KINDS
 from jobset.local.kinds.rules import KindRules
+from jobset.manifests.advice import told_once
+from jobset.manifests.base64_check import check_base64
 from jobset.manifests.documents import Document, Documents
 from jobset.manifests.jobset_check import check_jobset, problem_of
 from jobset.manifests.problems import Problem, Severity
@@ -21,6 +23,7 @@ from jobset.manifests.references import check_references
 from jobset.manifests.unknown import check_unknown
 
 JOBSET = (keys.API_VERSION, "JobSet")
+LIST = ("v1", "List")
 MAX_OBJECT_BYTES = 3 << 20
 
 _UID = "00000000-0000-4000-8000-000000000000"
@@ -59,7 +62,7 @@ def kind_of(document: Document) -> tuple[str, str]:
 
 def _sorted(problems: Iterable[Problem], documents: Documents) -> list[Problem]:
     files = list(dict.fromkeys([*(p.file for p in documents.problems), *(d.file for d in documents)]))
-    unique = {(p.file, p.object, p.field, p.message): p for p in reversed(list(problems))}
+    unique = {(p.file, p.line, p.object, p.field, p.message): p for p in reversed(list(problems))}
     return sorted(unique.values(), key=lambda p: (files.index(p.file), p.line, p.column, p.field, p.message))
 
 
@@ -97,6 +100,13 @@ def _example(name: str) -> str:
 def _unknown_kind(document: Document) -> Problem:
     api_version, kind = kind_of(document)
     known = [JOBSET, *KINDS]
+    if (api_version, kind) == LIST:
+        return document.problem(
+            "items must be a list", "write each item on its own line, starting with '- '", "items"
+        )
+    if "items" in document.value and (api_version, kind.removesuffix("List")) in known:
+        remedy = "write apiVersion: v1 and kind: List, with whole objects as its items"
+        return document.problem(f"a {kind} is not read here", remedy, "kind", value=kind)
     for other_version, other_kind in known:
         if other_kind == kind:
             return document.problem(
@@ -145,11 +155,11 @@ def _check_built_in(document: Document, rules: KindRules, namespace: str) -> Ite
     schema = schemas.component(rules.schema)
     yield from check_unknown(document, document.value, schema)
     if wrong := structural.validate(document.value, schema):
-        yield from (problem_of(document, error) for error in wrong)
+        yield from (problem_of(document, error) for error in told_once(wrong))
         return
     obj = _as_created(document.value, rules, namespace)
     if isinstance(obj, ApiError):
-        yield document.problem(str(obj), "write a value of the right type")
+        yield from check_base64(document) or [document.problem(str(obj), "write a value of the right type")]
         return
     is_namespaced = rules.resource.namespaced
     errors = meta.validate_meta_create(obj["metadata"], is_namespaced, rules.validate_name)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
 from jobset.manifests.problems import Problem, Severity
@@ -61,8 +62,7 @@ class Document:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(msgspec.Struct, frozen=True):
     """What was read, and what could not be."""
 
     documents: tuple[Document, ...] = ()

@@ -1,12 +1,13 @@
 """What is wrong with a JobSet: what admission refuses, and what would fail later."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jobset.admission import schemas, structural
 from jobset.admission.claim_validation import ExistingClaim
-from jobset.admission.field_errors import ErrorType, FieldError
-from jobset.admission.jobset import admit_create
+from jobset.admission.field_errors import NO_FIELD, ErrorType, FieldError
+from jobset.admission.jobset import AdmissionResult, admit_create
 from jobset.admission.jobset_schema import jobset_schema
 from jobset.admission.validation import generated_name
 from jobset.api.gates import FeatureGates
@@ -18,13 +19,15 @@ from jobset.kube.errors import ApiError
 from jobset.local.decoding import decode
 from jobset.local.kinds import meta
 from jobset.local.kinds.registry import KINDS
-from jobset.manifests.advice import meaning, remedy_for, shown, too_long_by
+from jobset.manifests.advice import is_field, meaning, remedy_for, shown, told_once, too_long_by
 from jobset.manifests.documents import Document
+from jobset.manifests.mending import Mended, mend
 from jobset.manifests.problems import Problem, Severity
 from jobset.manifests.unknown import check_unknown
 
 _NAME_MAX = 63
 _SUFFIX = "xxxxx"
+_STAND_IN = "x"
 _UID = "00000000-0000-4000-8000-000000000000"
 
 
@@ -32,33 +35,18 @@ def check_jobset(
     document: Document, namespace: str, gates: FeatureGates, claims: Mapping[str, ExistingClaim]
 ) -> Iterator[Problem]:
     """Every problem of one JobSet; `claims` are the claims beside it by name."""
-    raw: dict[str, Any] = dict(document.value)
-    metadata = raw.get("metadata", {})
-    yield from check_unknown(document, raw, jobset_schema())
-    component = schemas.component(schemas.OBJECT_META)
-    if wrong := structural.validate(metadata, component, "metadata"):
-        yield from (problem_of(document, error) for error in wrong)
-        return
-    yield from check_unknown(document, metadata, component, "metadata")
-    name = generated_name(metadata, _SUFFIX)
-    raw["metadata"] = {"namespace": namespace, **metadata, **({"name": name} if name else {})}
-    for error in meta.validate_meta_create(raw["metadata"], True, custom=True):
-        yield problem_of(document, error)
+    yield from check_unknown(document, document.value, jobset_schema())
+    given = document.value.get("metadata", {})
+    yield from check_unknown(document, given, schemas.component(schemas.OBJECT_META), "metadata")
+    errors, metadata = _check_metadata(given, namespace)
+    yield from (problem_of(document, error) for error in errors)
+    raw = {**document.value, "metadata": metadata}
     result = admit_create(raw, gates, claims, _SUFFIX)
-    jobset = _read(result.object) if result.is_allowed or result.webhook else None
-    for error in result.errors:
-        if "some validation rules were not checked" not in error.detail:
-            yield _admission_problem(document, error, jobset)
-    if jobset is not None:
-        yield from _check_roles(document, jobset)
-
-
-def _read(obj: Mapping[str, Any]) -> JobSet:
-    """The typed JobSet; the schema has seen all its types."""
-    return read_jobset({**obj, "metadata": {**obj["metadata"], "uid": _UID}})
-
-
-def _check_roles(document: Document, jobset: JobSet) -> Iterator[Problem]:
+    jobset = _read(result)
+    yield from (_admission_problem(document, error, jobset) for error in _told(result.errors))
+    if jobset is None:
+        yield from _check_behind(document, mend(raw, _told(result.errors)), gates, claims)
+        return
     if not jobset.replicated_jobs:
         yield document.problem(
             "there are no replicated jobs, so nothing would run",
@@ -66,15 +54,75 @@ def _check_roles(document: Document, jobset: JobSet) -> Iterator[Problem]:
             "spec.replicatedJobs",
             severity=Severity.WARNING,
         )
+    yield from _check_roles(document, jobset, Mended(object=raw))
+    yield from _check_patterns(document, jobset)
+
+
+def _check_metadata(given: Mapping[str, Any], namespace: str) -> tuple[list[FieldError], Mapping[str, Any]]:
+    """What is wrong with the metadata, and such as can be used to check the rest.
+
+    Names are part of so many others that a wrong one is told once, and another stands in for it then.
+    """
+    wrong = structural.validate(given, schemas.component(schemas.OBJECT_META), "metadata")
+    mended = mend({"metadata": given}, wrong)
+    sound = _named({"namespace": namespace, **mended.object["metadata"]})
+    refused = meta.validate_meta_create(sound, True, custom=True)
+    errors = [*wrong, *(error for error in refused if not mended.touches(_part_of(error.field)))]
+    blamed = {error.field for error in errors}
+    if blamed & {"metadata.name", "metadata.generateName"}:
+        sound = {**sound, "name": _STAND_IN}
+    if "metadata.namespace" in blamed:
+        sound = {**sound, "namespace": namespace}
+    return errors, sound
+
+
+def _part_of(field: str) -> str:
+    """The field right below `metadata` that a path leads through."""
+    return field[: len("metadata.")] + re.split(r"[.\[]", field[len("metadata.") :], maxsplit=1)[0]
+
+
+def _named(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = generated_name(metadata, _SUFFIX)
+    return {**metadata, "name": name} if name else metadata
+
+
+def _told(errors: Iterable[FieldError]) -> list[FieldError]:
+    return told_once([e for e in errors if "some validation rules were not checked" not in e.detail])
+
+
+def _check_behind(
+    document: Document, mended: Mended, gates: FeatureGates, claims: Mapping[str, ExistingClaim]
+) -> Iterator[Problem]:
+    """What the rules say about the parts that the schema takes, as far as that is sure."""
+    result = admit_create(mended.object, gates, claims, _SUFFIX)
+    jobset = _read(result)
+    if jobset is None:
+        return
+    for error in _told(result.errors):
+        if not mended.may_mislead(error.blamed):
+            yield _admission_problem(document, error, jobset)
+    yield from _check_roles(document, jobset, mended)
+
+
+def _read(result: AdmissionResult) -> JobSet | None:
+    """The typed JobSet, when the schema has seen all its types."""
+    if result.errors and not result.webhook:
+        return None
+    return read_jobset({**result.object, "metadata": {**result.object["metadata"], "uid": _UID}})
+
+
+def _check_roles(document: Document, jobset: JobSet, mended: Mended) -> Iterator[Problem]:
+    """What is wrong with the roles that are whole."""
     layout = lay_out(jobset.replicated_jobs)
     for index, role in enumerate(jobset.replicated_jobs):
         path = f"spec.replicatedJobs[{index}]"
+        if mended.touches(path):
+            continue
         yield from _check_own_dependency(document, path, role)
         if role.replicas > 0:
             name = job_name(jobset.name, role.name, role.replicas - 1)
             recipe = build_recipe(jobset, role, layout, restart_job=False)
-            yield from _check_job(document, path, recipe.build(name, role.replicas - 1))
-    yield from _check_patterns(document, jobset)
+            yield from _check_job(document, path, role, recipe.build(name, role.replicas - 1))
 
 
 def _check_own_dependency(document: Document, path: str, role: ReplicatedJob) -> Iterator[Problem]:
@@ -107,7 +155,9 @@ def _is_valid(pattern: str) -> bool:
     return matches(f"(?:{pattern})|", "")
 
 
-def _check_job(document: Document, path: str, body: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_job(
+    document: Document, path: str, role: ReplicatedJob, body: Mapping[str, Any]
+) -> Iterator[Problem]:
     """What the API server would refuse about a child Job."""
     rules = KINDS["batch/v1", "Job"]
     template = f"{path}.template"
@@ -119,14 +169,17 @@ def _check_job(document: Document, path: str, body: Mapping[str, Any]) -> Iterat
     filled = {**decoded["metadata"], "uid": _UID}
     obj = rules.prepare_create(rules.default({**decoded, "metadata": filled}))
     for error in [*meta.validate_meta_create(obj["metadata"], True), *rules.validate_create(obj)]:
-        if not _is_about_ours(error):
+        if error.field.endswith("labels") and error.value == role.name:
+            yield problem_of(document, error, f"{path}.name")
+        elif not _is_about_ours(error, body["metadata"]):
             yield problem_of(document, error, f"{template}.{error.field}")
 
 
-def _is_about_ours(error: FieldError) -> bool:
-    """Whether only names that JobSet makes can be wrong: admission has refused them already."""
+def _is_about_ours(error: FieldError, made: Mapping[str, Any]) -> bool:
+    """Whether only what JobSet makes of names can be wrong: that is told where the names stand."""
     is_made = error.field in ("metadata.name", "spec.template.spec.subdomain")
-    return is_made or (error.field.endswith("labels") and "must be no more than" in error.detail)
+    is_label = error.field.endswith("labels")
+    return is_made or (is_label and (error.value == made["name"] or "must be no more than" in error.detail))
 
 
 def _admission_problem(document: Document, error: FieldError, jobset: JobSet | None) -> Problem:
@@ -144,8 +197,10 @@ def _shorten(document: Document, error: FieldError, jobset: JobSet) -> str | Non
     longest = len(job_name(jobset.name, role.name, role.replicas - 1))
     if "pod names" in error.detail:
         longest += len(f"-{(role.completions or 1) - 1}-abcde")
-    where = "metadata.name" if document.value["metadata"].get("name") else "metadata.generateName"
-    parts = {where: jobset.name, f"spec.replicatedJobs[{index}].name": role.name}
+    metadata = document.value.get("metadata", {})
+    given = [name for name in ("name", "generateName") if metadata.get(name)]
+    parts = {f"metadata.{name}": jobset.name for name in given[:1]}
+    parts[f"spec.replicatedJobs[{index}].name"] = role.name
     return too_long_by(parts, longest - _NAME_MAX)
 
 
@@ -176,12 +231,12 @@ def problem_of(
     document: Document, error: FieldError, path: str | None = None, remedy: str | None = None
 ) -> Problem:
     """The problem that a field error stands for."""
-    at = error.blamed if path is None else path
-    is_type = error.type is ErrorType.TYPE_INVALID
+    at = (error.blamed if is_field(error.blamed) else "") if path is None else path
+    has_value = error.type is not ErrorType.TYPE_INVALID and error.field != NO_FIELD
     return document.problem(
         meaning(error),
         remedy or remedy_for(error),
         at,
-        value=None if is_type else shown(error.value),
+        value=shown(error.value) if has_value else None,
         of_key=error.type is ErrorType.REQUIRED,
     )

@@ -1,8 +1,9 @@
 """What is wrong with a manifest: where, what, and what to do about it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class Severity(StrEnum):
@@ -12,8 +13,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One problem. Lines and columns count from 1; 0 means that the place is not known."""
 
     file: str

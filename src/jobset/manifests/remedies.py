@@ -6,6 +6,12 @@ from jobset.manifests.problems import Problem
 
 _SYNTAX = (
     ("\\t", "indent with spaces; YAML does not take tabs there"),
+    ("tab character", "indent with spaces; YAML does not take tabs there"),
+    ("anchor is there twice", "give the second anchor another name"),
+    ("directive", "a line may start with % only for %YAML and %TAG; put other text in quotes"),
+    ("incompatible YAML", "write %YAML 1.1, or leave the line out"),
+    ("escape code", "write the character itself, or an escape that stands for one"),
+    ("expected node content", "put a value that starts with { or [ in quotes; fill in templates first"),
     (
         "mapping values are not allowed",
         "put the value in quotes if it contains ': ', or check the indentation",
@@ -22,7 +28,6 @@ _SYNTAX = (
     ("document start", "put --- on a line of its own before the next object"),
     ("control characters", "remove the control character, or write it as an escape in double quotes"),
     ("special characters", "remove the control character, or write it as an escape in double quotes"),
-    ("directive", "a line may start with % only for %YAML and %TAG; put other text in quotes"),
 )
 _ANY_SYNTAX = "correct the YAML at this place"
 
@@ -31,6 +36,8 @@ def syntax_problem(file: str, text: str, error: Any) -> Problem:
     """What the YAML parser says about a text, with its place and advice."""
     words = [getattr(error, name, None) for name in ("problem", "reason", "context")]
     said = ", ".join(word for word in words if word) or str(error)
+    if "duplicate anchor" in said:
+        said = "an anchor is there twice"
     line, column = _place(text, error)
     if _letter_at(text, line, column) == "\t":
         said = said.replace("found character", "found character '\\t'")

@@ -1,6 +1,8 @@
 """What a plain YAML word means: as kubectl reads it, without the surprises of YAML 1.1."""
 
 import re
+import sys
+from math import isfinite
 from typing import Any
 
 STR, NULL, BOOL, INT, FLOAT, MERGE = (
@@ -15,10 +17,14 @@ _WORDS: dict[str, tuple[str, Any]] = {
     **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), (BOOL, False)),
     "<<": (MERGE, "<<"),
 }
-_INT = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)")
+_INT = re.compile(r"[-+]?(?:0b_*[01][01_]*|0o?_*[0-7][0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0|[1-9][0-9_]*)")
+_MOST_DIGITS = 1_100
+"""More than any number that JSON's readers take has, in whatever base."""
 # Times (12:30:45, 2026-01-02) and sexagesimal numbers (1:30) stay strings; 1e3 is a number.
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+_MOST_SHOWN = 60
 
 
 class NotJson(ValueError):
@@ -50,16 +56,22 @@ def read_scalar(tag: str, text: str) -> Any:
         case "tag:yaml.org,2002:bool" if text in _WORDS and _WORDS[text][0] == BOOL:
             return _WORDS[text][1]
         case "tag:yaml.org,2002:int" if _INT.fullmatch(text):
-            return _read_int(text)
+            if (number := read_int(text)) is not None:
+                return number
         case "tag:yaml.org,2002:float" if _FLOAT.fullmatch(text):
-            return float(text.replace("_", ""))
-    raise NotJson(f"{text!r} is no {tag.rpartition(':')[2]} that JSON could hold")
+            if isfinite(value := float(text.replace("_", ""))):
+                return value
+    shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    raise NotJson(f"{shown!r} is no {tag.rpartition(':')[2]} that JSON could hold")
 
 
-def _read_int(text: str) -> int:
+def read_int(text: str) -> int | None:
+    """The whole number; None when it is beyond what any reader of JSON takes."""
     digits = text.replace("_", "")
     sign = -1 if digits.startswith("-") else 1
     digits = digits.lstrip("+-")
-    if len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567":
-        return sign * int(digits, 8)
-    return sign * int(digits or "0", 0)
+    if len(digits) > _MOST_DIGITS:
+        return None
+    is_octal = len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567"
+    number = sign * int(digits, 8 if is_octal else 0)
+    return number if abs(number) <= sys.float_info.max else None

@@ -1,18 +1,20 @@
 """Where manifests come from: files, directories, standard input; as text."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from jobset.manifests.problems import Problem
 
 MAX_FILE_BYTES = 16 << 20
 STDIN = "-"
+_STDIN_NAME = "<stdin>"
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """The text of one file."""
 
     file: str
@@ -21,18 +23,29 @@ class Source:
 
 def read_sources(paths: Iterable[str], stdin: Callable[[], bytes]) -> Iterator[Source | Problem]:
     """The texts behind the paths, and a problem for each that cannot be read."""
+    is_read = False
     for path in paths:
         if path == STDIN:
-            yield decode(stdin(), "<stdin>")
-        elif Path(path).is_dir():
+            yield decode(stdin(), _STDIN_NAME) if not is_read else _read_twice()
+            is_read = True
+        elif not path:
+            # An empty path would stand for this directory, and nobody who wrote $FILE meant that.
+            remedy = "name a file; where a variable stands for it, check that it is set"
+            yield Problem(file="''", message="the name of a file is empty", remedy=remedy)
+        elif os.path.isdir(path):
             yield from _read_directory(Path(path))
         else:
             yield _read_file(Path(path))
 
 
+def _read_twice() -> Problem:
+    message = "standard input is named twice, and can be read only once"
+    return Problem(file=_STDIN_NAME, message=message, remedy=f"write {STDIN} once")
+
+
 def _read_directory(directory: Path) -> Iterator[Source | Problem]:
     try:
-        files = sorted(f for f in directory.iterdir() if f.suffix in SUFFIXES and not f.is_dir())
+        files = sorted(f for f in directory.iterdir() if f.suffix in SUFFIXES and _is_manifest(f))
     except OSError as error:
         yield _unreadable(directory, error)
         return
@@ -41,6 +54,11 @@ def _read_directory(directory: Path) -> Iterator[Source | Problem]:
         remedy = f"name a directory with {patterns} files, or the files themselves"
         yield Problem(file=str(directory), message="no manifests in this directory", remedy=remedy)
     yield from map(_read_file, files)
+
+
+def _is_manifest(path: Path) -> bool:
+    """A file, or a link that leads nowhere, of which more is told; nothing that is no file or never ends."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _read_file(path: Path) -> Source | Problem:
@@ -90,10 +108,20 @@ def _count(before: str) -> tuple[int, int]:
 def _unreadable(path: Path, error: OSError) -> Problem:
     why = (error.strerror or str(error)).lower()
     remedy = "check the path, and that you may read it"
-    if isinstance(error, FileNotFoundError) and path.parent.is_dir():
-        from difflib import get_close_matches
-
-        names = [entry.name for entry in path.parent.iterdir()]
-        if near := get_close_matches(path.name, names, n=1):
-            remedy = f"did you mean {path.parent / near[0]}?"
+    if isinstance(error, FileNotFoundError):
+        if path.is_symlink():
+            why, remedy = f"the link leads to {os.readlink(path)}, where nothing is", "correct the link"
+        elif near := _nearest(path):
+            remedy = f"did you mean {near}?"
     return Problem(file=str(path), message=why, remedy=remedy)
+
+
+def _nearest(path: Path) -> Path | None:
+    from difflib import get_close_matches
+
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return None
+    near = get_close_matches(path.name, names, n=1)
+    return path.parent / near[0] if near else None

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
+from math import isfinite
 from typing import Any, cast
 
 import yaml
@@ -15,8 +16,8 @@ from jobset.manifests import remedies
 from jobset.manifests.construct import MAX_DEPTH, Constructor, Refused, refuse_deep_value, too_deep
 from jobset.manifests.documents import Document, Documents
 from jobset.manifests.problems import Problem
-from jobset.manifests.scalars import STR, plain_tag
-from jobset.manifests.sources import Source, read_sources
+from jobset.manifests.scalars import STR, plain_tag, read_int
+from jobset.manifests.sources import MAX_FILE_BYTES, Source, read_sources
 
 _MANY = 2_000
 _DEEP_INDENT = re.compile(rf"^ {{{_MANY}}}", re.MULTILINE)
@@ -29,7 +30,7 @@ def load(paths: Iterable[str], stdin: Callable[[], bytes] | None = None) -> Docu
     """
     documents: list[Document] = []
     problems: list[Problem] = []
-    for source in read_sources(paths, stdin or sys.stdin.buffer.read):
+    for source in read_sources(paths, stdin or (lambda: sys.stdin.buffer.read(MAX_FILE_BYTES + 1))):
         if isinstance(source, Problem):
             problems.append(source)
             continue
@@ -59,7 +60,13 @@ def load_text(text: str, file: str) -> Documents:
 def _read(source: Source) -> Iterator[Document]:
     if source.text.lstrip()[:1] in ("{", "["):
         try:
-            value = json.loads(source.text, object_pairs_hook=_unique, parse_constant=_no_constant)
+            value = json.loads(
+                source.text,
+                object_pairs_hook=_unique,
+                parse_constant=_no_constant,
+                parse_int=_int,
+                parse_float=_float,
+            )
             refuse_deep_value(value)
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except (ValueError, RecursionError):
@@ -85,12 +92,12 @@ def _flatten(document: Document) -> Iterator[Document]:
     """The document, or the objects in it when it is a `List`."""
     value = document.value
     is_list = isinstance(value, Mapping) and value.get("kind") == "List" and value.get("apiVersion") == "v1"
-    items = value.get("items") if is_list else None
+    items = (value.get("items") or []) if is_list else None
     if not isinstance(items, list):
         yield document
         return
     for index, item in enumerate(items):
-        yield Document(document.file, item, partial(_item_node, document, index))
+        yield from _flatten(Document(document.file, item, partial(_item_node, document, index)))
 
 
 def _given(node: Node) -> Node:
@@ -163,15 +170,31 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _int(text: str) -> int:
+    if (number := read_int(text)) is None:
+        raise ValueError("too big")
+    return number
+
+
+def _float(text: str) -> float:
+    if not isfinite(number := float(text)):
+        raise ValueError("too big")
+    return number
+
+
 def _explain_json(source: Source) -> None:
     """Raise what is wrong with a JSON file, if JSON itself is the matter."""
     try:
         json.loads(source.text)
     except json.JSONDecodeError as error:
-        message, remedy = f"not JSON: {error.msg}", "correct the JSON at this place"
-        raise Refused((error.lineno, error.colno), message, remedy) from None
+        remedy = "correct the JSON at this place"
+        if error.msg == "Extra data":
+            remedy = "write one value in a file; several objects make a list: kind: List of apiVersion v1"
+        raise Refused((error.lineno, error.colno), f"not JSON: {error.msg}", remedy) from None
     except RecursionError:
         raise too_deep((1, 1)) from None
+    except ValueError:
+        return  # a number that YAML refuses too, and can tell the place of
 
 
 def _refusal(source: Source, refused: Refused) -> Problem:
