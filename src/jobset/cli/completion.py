@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from jobset.cli.streams import tell
+
 _EPILOG = """\b
 Examples:
   source <(jobset completion bash)
@@ -22,4 +24,4 @@ def completion(shell: str) -> None:
     assert shell_class is not None
     # Not its source(): that runs the shell to find out its version.
     found = shell_class(cli, {}, "jobset", _VARIABLE)
-    click.echo(found.source_template % found.source_vars())
+    tell(found.source_template % found.source_vars())

@@ -9,7 +9,7 @@ from zlib import crc32
 from jobset.cli.printer import PlainScreen, Printer, Screen
 from jobset.cli.render.lines import clean_for_terminal, render_change, render_log_line, render_waits
 from jobset.cli.render.style import Style
-from jobset.local.kubelet.ports import LogLine
+from jobset.local.kubelet.ports import LogLines
 from jobset.local.runs.changes import Change, Level
 from jobset.local.runs.records import ContainerRun
 from jobset.local.runs.report import Waiting
@@ -55,10 +55,12 @@ class Console:
         if not self.is_live or is_trouble or change.kind == "JobSet":
             self.printer.say(render_change(change, self.namespace, self.style))
 
-    def wrote(self, line: LogLine) -> None:
-        """A line of a log, when all logs are wanted."""
+    def wrote(self, written: LogLines) -> None:
+        """Lines of a log, when all logs are wanted."""
         if self.logs == "all":
-            self.printer.log(self._log_line(line.pod, line.container, line.text))
+            self.printer.log(
+                [self._log_line(written.pod, written.container, text) for text in written.texts()]
+            )
 
     def failed(self, run: ContainerRun, log_lines: Sequence[str]) -> None:
         """The last lines of a container that failed, when only such logs are wanted."""

@@ -4,10 +4,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
 from jobset.local.fields import Finding, MachineFacts, Refusal, command_of_image, judge_fields, told_once
+from jobset.local.kubelet.mounts import unlinkable_mounts
 from jobset.local.runs.report import Notice
 from jobset.manifests.documents import Document, Documents
 from jobset.manifests.problems import Problem
@@ -25,8 +28,7 @@ _KINDS_OF_PATHS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """Documents with the commands of their images, and what this machine refuses or ignores of them."""
 
     documents: Documents
@@ -71,9 +73,15 @@ def _words(command: Any) -> tuple[str, ...]:
     return ()
 
 
-def judge_documents(documents: Documents, commands: Commands) -> Judged:
+def judge_documents(documents: Documents, commands: Commands, *, can_mount: bool) -> Judged:
     """Every refusal and every notice at once, with their places."""
-    machine = MachineFacts(uid=os.getuid(), gid=os.getgid(), path_kind=path_kind, images=frozenset(commands))
+    machine = MachineFacts(
+        uid=os.getuid(),
+        gid=os.getgid(),
+        path_kind=path_kind,
+        images=frozenset(commands),
+        unreachable_mounts=_no_mounts if can_mount else unlinkable_mounts,
+    )
     problems: list[Problem] = []
     notices: list[tuple[Document, Finding]] = []
     for document in documents:
@@ -92,6 +100,10 @@ def judge_documents(documents: Documents, commands: Commands) -> Judged:
             if any(finding is told for told in once)
         ),
     )
+
+
+def _no_mounts(spec: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:  # noqa: ARG001
+    return ()
 
 
 def path_kind(path: str) -> str | None:
@@ -145,7 +157,7 @@ def _with_commands(document: Document, commands: Commands) -> Document:
     value = document.value
     for index, template in _pod_templates(value):
         value = _replaced(value, index, _template_with_commands(template, commands))
-    return replace(document, value=value)
+    return Document(document.file, value, document.node)
 
 
 def _template_with_commands(template: Mapping[str, Any], commands: Commands) -> Mapping[str, Any]:

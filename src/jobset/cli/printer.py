@@ -1,7 +1,5 @@
 """Writes to the terminal, a file or a pipe from a thread of its own: a slow reader never holds up the run."""
 
-import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -63,12 +61,12 @@ class Printer:
         self._thread = threading.Thread(target=self._work, name="printer", daemon=True)
         self._thread.start()
 
-    def log(self, line: str) -> None:
-        """One line of a log; left out when far too much waits already."""
+    def log(self, lines: Sequence[str]) -> None:
+        """Lines of a log; left out when far too much waits already."""
         if self._waiting > _MOST_CHARACTERS:
-            self._left_out += 1
+            self._left_out += len(lines)
             return
-        self.say(line)
+        self.say("\n".join(lines))
 
     def say(self, text: str) -> None:
         """Text that always appears."""
@@ -127,12 +125,3 @@ class Printer:
                 if self._closing:
                     return
                 self._wake.wait()
-
-
-def silence_broken_streams() -> None:
-    """Point streams that nobody reads at /dev/null, so that the interpreter's last flush cannot fail."""
-    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from jobset.cli.durations import duration
-from jobset.cli.gates import feature_gates
+from jobset.cli.options import color_option, gates_option, manifest_files, namespace_option, output_option
 
 _EPILOG = """\b
 Examples:
@@ -42,11 +42,25 @@ def _image_commands(
     return commands
 
 
+def _variable_names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        name = value.partition("=")[0]
+        if not name or name != value:
+            remedy = f"set the variable for the command and pass it on: {value} jobset run --env {name} …"
+            raise click.BadParameter(f"{value!r} is no name of a variable; {remedy}", ctx, param)
+    return values
+
+
+def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A path that is not empty: an unset variable of a script is no directory."""
+    if value == "":
+        raise click.BadParameter("the name is empty; name a directory, or leave the option out", ctx, param)
+    return value
+
+
 @click.command(epilog=_EPILOG, short_help="Run JobSets to their end.", no_args_is_help=True)
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|- ...")
-@click.option(
-    "-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none."
-)
+@manifest_files
+@namespace_option()
 @click.option("--timeout", callback=duration, metavar="DURATION", help="Stop after so long: 90s, 5m, 1h30m.")
 @click.option(
     "--logs",
@@ -55,20 +69,14 @@ def _image_commands(
     show_default=True,
     help="Which logs to print; all are kept in files.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the report. With json it is all that goes to stdout.",
-)
+@output_option("Form of the report. With json it is all that goes to stdout.")
 @click.option("--keep", is_flag=True, help="Keep the directory of the run with its volumes.")
 @click.option(
     "--env",
     "environment",
     multiple=True,
     metavar="NAME",
+    callback=_variable_names,
     help="Pass an environment variable on to containers.",
 )
 @click.option(
@@ -83,6 +91,7 @@ def _image_commands(
     "--images",
     "image_files",
     multiple=True,
+    type=click.Path(allow_dash=True, readable=False),
     metavar="FILE",
     help="YAML file with such commands: a mapping `images` from names to commands.",
 )
@@ -101,14 +110,7 @@ def _image_commands(
     metavar="FACTOR",
     help="Shorten back-off waits, for experiments: 0.1 makes 10 s to 1 s.",
 )
-@click.option(
-    "--feature-gates",
-    "gates",
-    default="",
-    metavar="GATE=true,...",
-    callback=feature_gates,
-    help="Gates of JobSet to switch on: InPlaceRestart, RestartJob, ElasticJobSet.",
-)
+@gates_option("Gates of JobSet to switch on: InPlaceRestart, RestartJob, ElasticJobSet.")
 @click.option(
     "--gpus",
     type=click.Choice(["shared", "strict"]),
@@ -117,15 +119,13 @@ def _image_commands(
     help="With strict, pods that ask for no GPU see none.",
 )
 @click.option(
-    "--state-dir", type=click.Path(file_okay=False), metavar="DIR", help="Where runs keep state and logs."
+    "--state-dir",
+    type=click.Path(file_okay=False),
+    callback=_named,
+    metavar="DIR",
+    help="Where runs keep state and logs.",
 )
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="When to use colors.",
-)
+@color_option
 def run(files: tuple[str, ...], no_namespaces: bool, **options: Any) -> None:
     """Run JobSets on this machine, to their end.
 
@@ -141,7 +141,10 @@ def run(files: tuple[str, ...], no_namespaces: bool, **options: Any) -> None:
     # The starter must be split off before threads, an event loop or big modules exist.
     from jobset.local.processes.fork import fork_starter
 
-    starter = fork_starter(use_namespaces=not no_namespaces)
+    try:
+        starter = fork_starter(use_namespaces=not no_namespaces)
+    except OSError as error:
+        raise click.ClickException(f"this machine does not let the run begin: {error.strerror}") from error
     from jobset.cli.running import RunSettings, execute
 
     click.get_current_context().exit(execute(starter, RunSettings(files=files, **options)))

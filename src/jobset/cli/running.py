@@ -7,9 +7,8 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import IO, Literal, TextIO
+from typing import Literal, TextIO
 
 import click
 import msgspec
@@ -17,17 +16,27 @@ import msgspec
 from jobset.api.gates import FeatureGates
 from jobset.cli.console import Console, choose_style, is_terminal, open_screen
 from jobset.cli.inputs import Inputs, read_inputs
-from jobset.cli.printer import Printer, silence_broken_streams
+from jobset.cli.printer import Printer
+from jobset.cli.render.lines import render_notice
 from jobset.cli.render.problems import has_errors, render_problems
 from jobset.cli.render.report import render_report
 from jobset.cli.render.rows import build_rows
+from jobset.cli.streams import silence_broken_streams, tell, tell_aside, tell_data
 from jobset.local.clock import wall_clock
 from jobset.local.machine import Machine, MachineOptions, open_machine
 from jobset.local.names.ways import WayName, WayRefused
+from jobset.local.processes.client import read_abilities
 from jobset.local.processes.fork import StarterHandle
 from jobset.local.runs.apply import Refused
 from jobset.local.runs.control import Control
-from jobset.local.runs.directory import CannotWrite, InUse, RunDirectory, open_directory, state_home
+from jobset.local.runs.directory import (
+    CannotWrite,
+    InUse,
+    RunDirectory,
+    clean_up,
+    open_directory,
+    state_home,
+)
 from jobset.local.runs.report import Notice, Outcome, Report
 from jobset.local.runs.run import Run, RunOptions
 from jobset.local.runs.tails import LogTails
@@ -37,8 +46,7 @@ _LINES_BESIDE_ROWS = 6
 """Of a terminal's height: the table's heading, and room for log lines to pass by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The options of `jobset run` as they were given."""
 
     files: tuple[str, ...]
@@ -62,14 +70,23 @@ def execute(handle: StarterHandle, settings: RunSettings) -> int:
     """The exit code of the run."""
     with ExitStack() as stack:
         stack.callback(handle.channel.close)
+        can_mount = read_abilities(handle).own_mounts
+        if not can_mount:
+            # Links of a killed run are in the way of those that this one needs.
+            clean_up(settings.state_dir, state_home(os.environ))
         inputs = read_inputs(
-            settings.files, settings.namespace, settings.gates, settings.images, settings.image_files
+            settings.files,
+            settings.namespace,
+            settings.gates,
+            settings.images,
+            settings.image_files,
+            can_mount=can_mount,
         )
         style = choose_style(sys.stderr, settings.color)
         if inputs.problems:
-            click.echo(render_problems(inputs.problems, style), err=True)
+            tell_aside(render_problems(inputs.problems, style))
         if has_errors(inputs.problems):
-            click.echo(style.paint("Nothing was started.", "bold"), err=True)
+            tell_aside(style.paint("Nothing was started.", "bold"))
             return 2
         try:
             directory = open_directory(settings.state_dir, state_home(os.environ), wall_clock())
@@ -81,7 +98,10 @@ def execute(handle: StarterHandle, settings: RunSettings) -> int:
 
 def _run(handle: StarterHandle, directory: RunDirectory, settings: RunSettings, inputs: Inputs) -> int:
     stream = sys.stderr if settings.output == "json" else sys.stdout
-    printer = Printer(open_screen(stream))
+    try:
+        printer = Printer(open_screen(stream))
+    except RuntimeError as error:  # no thread can be made
+        return _cannot_begin(error)
     console = Console(
         printer=printer,
         style=choose_style(stream, settings.color),
@@ -95,6 +115,8 @@ def _run(handle: StarterHandle, directory: RunDirectory, settings: RunSettings, 
         return _refuse(str(error))
     except Refused as refused:
         return _refuse(inputs.explain(refused))
+    except OSError as error:
+        return _cannot_begin(error)
     finally:
         printer.close()
         silence_broken_streams()
@@ -103,33 +125,31 @@ def _run(handle: StarterHandle, directory: RunDirectory, settings: RunSettings, 
 
 
 def _show(report: Report, settings: RunSettings, stream: TextIO, printer: Printer) -> None:
-    style = choose_style(stream, settings.color)
-    text = render_report(report, style)
+    """Tell the report; where standard output does not take it, standard error does."""
+    text = render_report(report, choose_style(stream, settings.color)).rstrip("\n")
+    if settings.output == "json" or printer.is_broken:
+        tell_aside(text)
     try:
         if settings.output == "json":
-            _write(sys.stderr, text)
-            _write(sys.stdout, msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
-        else:
-            _write(sys.stderr if printer.is_broken else stream, text)
-    finally:
-        silence_broken_streams()
+            tell_data(msgspec.to_builtins(report))
+        elif not printer.is_broken:
+            tell(text)
+    except click.ClickException as refused:
+        # How the JobSets ended matters more than where it can be read: the exit code stays theirs.
+        tell_aside(f"Error: {refused.message}" if settings.output == "json" else text)
 
 
-def _write(stream: IO[str], text: str) -> None:
-    try:
-        stream.write(text)
-        stream.flush()
-    except (OSError, ValueError):
-        return  # nobody reads any more
+def _cannot_begin(error: Exception) -> int:
+    tell_aside(f"Error: this machine does not let the run begin: {error}")
+    return 1
 
 
 def _refuse(text: str) -> int:
-    click.echo(f"Error: {text}", err=True)
+    tell_aside(f"Error: {text}")
     return 2
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """One run on an event loop, with signals, console and live table around it."""
 
     handle: StarterHandle
@@ -137,7 +157,7 @@ class Session:
     settings: RunSettings
     inputs: Inputs
     console: Console
-    tails: LogTails = field(default_factory=LogTails)
+    tails: LogTails = msgspec.field(default_factory=LogTails)
 
     async def run(self) -> Report:
         """The report; everything is over and removed then, while signals still find us awake."""
@@ -218,4 +238,4 @@ class Session:
 
 def _tell_notices(notices: Sequence[Notice]) -> None:
     for notice in notices:
-        click.echo(f"Notice: {notice.object} {notice.field}: {notice.message}", err=True)
+        tell_aside(render_notice(notice))

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from jobset.cli.gates import feature_gates
+from jobset.cli.options import color_option, gates_option, manifest_files, namespace_option, output_option
 
 _EPILOG = """\b
 Examples:
@@ -19,40 +19,18 @@ Exit codes:
 
 
 @click.command(epilog=_EPILOG, short_help="Tell what is wrong with manifests.", no_args_is_help=True)
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|- ...")
-@click.option(
-    "-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none."
-)
-@click.option(
-    "--feature-gates",
-    "gates",
-    default="",
-    metavar="GATE=true,...",
-    callback=feature_gates,
-    help="Gates that are on where the manifests go.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the answer.",
-)
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="When to use colors.",
-)
+@manifest_files
+@namespace_option()
+@gates_option("Gates that are on where the manifests go.")
+@output_option("Form of the answer.")
+@color_option
 def validate(files: tuple[str, ...], output: str, **options: Any) -> None:
     """Tell everything that an API server would refuse, and what would fail later, with file and line.
 
     Nothing is started and nothing is asked over the network.
     """
-    from jobset.cli.validating import check_files, render_answer
+    from jobset.cli.validating import check_files, tell_answer
 
     answer = check_files(files, options["namespace"], options["gates"])
-    click.echo(render_answer(answer, output, options["color"]))
+    tell_answer(answer, output, options["color"])
     click.get_current_context().exit(answer.exit_code)

@@ -1,22 +1,22 @@
 """What `jobset validate` finds, and how it is told."""
 
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from jobset.api.gates import FeatureGates
 from jobset.cli.console import choose_style
 from jobset.cli.inputs import check_documents
 from jobset.cli.render.problems import has_errors, problem_data, render_problems, render_summary
+from jobset.cli.streams import tell, tell_data
 from jobset.manifests.problems import Problem
 
 SCHEMA = "jobset-validate/v1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The problems in so many objects."""
 
     objects: int
@@ -34,17 +34,13 @@ def check_files(files: Sequence[str], namespace: str, gates: FeatureGates) -> An
     return Answer(objects=len(documents.documents), problems=problems)
 
 
-def render_answer(answer: Answer, output: str, color: Literal["auto", "always", "never"]) -> str:
-    """The problems and a summary, as text or as JSON."""
+def tell_answer(answer: Answer, output: str, color: Literal["auto", "always", "never"]) -> None:
+    """Write the problems and a summary to standard output, as text or as JSON."""
     if output == "json":
-        data = {
-            "schema": SCHEMA,
-            "valid": answer.exit_code == 0,
-            "objects": answer.objects,
-            "problems": [problem_data(problem) for problem in answer.problems],
-        }
-        return json.dumps(data, indent=2, ensure_ascii=False)
-    style = choose_style(sys.stdout, color)
-    told = render_problems(answer.problems, style)
+        problems = [problem_data(problem) for problem in answer.problems]
+        valid = answer.exit_code == 0
+        tell_data({"schema": SCHEMA, "valid": valid, "objects": answer.objects, "problems": problems})
+        return
+    told = render_problems(answer.problems, choose_style(sys.stdout, color))
     summary = render_summary(answer.problems, answer.objects)
-    return f"{told}\n{summary}" if told else summary
+    tell(f"{told}\n{summary}" if told else summary)

@@ -1,9 +1,11 @@
 """`jobset version`: what this is, and what the machine allows."""
 
-import json
 import platform
 
 import click
+
+from jobset.cli.options import output_option
+from jobset.cli.streams import tell, tell_data
 
 _EPILOG = """\b
 Examples:
@@ -19,14 +21,7 @@ API = "jobset.x-k8s.io/v1alpha2"
 @click.option(
     "--verbose", "-v", is_flag=True, help="Also tell which ways this machine has, and why not better ones."
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the answer.",
-)
+@output_option("Form of the answer.")
 def version(verbose: bool, output: str) -> None:
     """Tell the version of jobset, of Python, and of the Kubernetes API that it speaks."""
     from jobset._version import __version__
@@ -42,7 +37,10 @@ def version(verbose: bool, output: str) -> None:
         from jobset.cli.machine import find_ways
 
         facts["ways"] = find_ways()
-    click.echo(json.dumps(facts, indent=2) if output == "json" else render_version(facts))
+    if output == "json":
+        tell_data(facts)
+    else:
+        tell(render_version(facts))
 
 
 def render_version(facts: dict[str, object]) -> str:

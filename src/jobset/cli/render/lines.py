@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
+from jobset.cli.render.printable import printable
 from jobset.cli.render.report import render_waiting
 from jobset.cli.render.style import PLAIN, Style
 from jobset.cli.render.times import render_clock
 from jobset.local.runs.changes import Change, Level
-from jobset.local.runs.report import Waiting
+from jobset.local.runs.report import Notice, Waiting
 from jobset.local.runs.views import ObjectKey
 
 _COLORS = {Level.GOOD: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -32,9 +33,14 @@ def clean_for_terminal(text: str) -> str:
 def render_change(change: Change, namespace: str, style: Style = PLAIN) -> str:
     """`14:03:02 pod/train-workers-0-0-x2k4p running`; other namespaces than the run's are told."""
     other = f"{change.namespace}/" if change.namespace not in ("", namespace) else ""
-    text = f"{change.kind.lower()}/{other}{change.name} {change.text}"
+    text = f"{change.kind.lower()}/{other}{change.name} {_one_line(change.text)}"
     color = _COLORS.get(change.level)
     return f"{style.paint(render_clock(change.at), 'dim')} {style.paint(text, color) if color else text}"
+
+
+def _one_line(text: str) -> str:
+    # Messages may hold what a program said, such as a probe's command.
+    return " ".join(filter(None, (clean_for_terminal(part).strip() for part in text.splitlines())))
 
 
 def render_waits(waiting: Sequence[tuple[ObjectKey, Waiting]], style: Style = PLAIN) -> str:
@@ -44,3 +50,9 @@ def render_waits(waiting: Sequence[tuple[ObjectKey, Waiting]], style: Style = PL
     if len(waiting) > 10:
         lines.append(f"  … {len(waiting) - 10} more reasons …")
     return "\n".join(lines)
+
+
+def render_notice(notice: Notice) -> str:
+    """What is ignored or done in another way here, and where that was asked for."""
+    subject = " ".join(part for part in (notice.object, notice.field) if part)
+    return printable(f"Notice: {subject}: {notice.message}")

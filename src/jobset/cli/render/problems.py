@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jobset.cli.render.printable import printable
 from jobset.cli.render.style import PLAIN, Style
 from jobset.manifests.problems import Problem, Severity
 
@@ -44,9 +45,10 @@ def has_errors(problems: Sequence[Problem]) -> bool:
 def _problem(problem: Problem, style: Style) -> str:
     color = "red" if problem.severity is Severity.ERROR else "yellow"
     subject = " ".join(part for part in (problem.object, problem.field) if part)
-    what = f"{subject}: {problem.message}" if subject else problem.message
-    first = f"{style.paint(problem.place, 'bold')}: {style.paint(str(problem.severity), color)}: {what}"
-    return f"{first}\n    → {problem.remedy}" if problem.remedy else first
+    what = printable(f"{subject}: {problem.message}" if subject else problem.message)
+    place = style.paint(printable(problem.place), "bold")
+    first = f"{place}: {style.paint(str(problem.severity), color)}: {what}"
+    return f"{first}\n    → {printable(problem.remedy)}" if problem.remedy else first
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from jobset.cli.render.times import render_span
 from jobset.local.runs.history import History
@@ -11,8 +12,7 @@ from jobset.local.runs.views import JobSetView, JobView, PodView
 from jobset.local.runs.waiting import pod_waits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the table; all cells are text."""
 
     depth: int
@@ -25,8 +25,7 @@ class Row:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _World:
+class _World(msgspec.Struct, frozen=True, kw_only=True):
     """The living objects of one JobSet, in the order of the table."""
 
     view: JobSetView
@@ -147,10 +146,15 @@ def _role_row(world: _World, role: str, replicas: int) -> Row:
         depth=1,
         name=role,
         state=told or "not started",
-        ready=f"{len(jobs)}/{replicas}",
+        ready=f"{sum(map(_is_ready, jobs))}/{replicas}",
         restarts=_number(sum(pod.restarts for pod in pods)),
         reason=_common_reason(pods),
     )
+
+
+def _is_ready(job: JobView) -> bool:
+    """As a JobSet counts; a Job that is complete has nothing left to become ready."""
+    return not job.has_failed and job.ready + job.succeeded >= job.wanted
 
 
 def _job_row(world: _World, job: JobView) -> Row:

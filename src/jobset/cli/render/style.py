@@ -1,13 +1,12 @@
 """Colors as values: plain text where nobody sees colors."""
 
-from dataclasses import dataclass
+import msgspec
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 _POD_COLORS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(msgspec.Struct, frozen=True):
     """Paints text when `is_colored`, leaves it alone otherwise."""
 
     is_colored: bool = False
