@@ -209,7 +209,7 @@ async def a_world(
         addresses=addresses or OneAddress(),
         clock=clock,
         recorder=events,
-        log_listeners=[lambda line: lines.append(line.text)],
+        log_listeners=[lambda written: lines.extend(written.texts())],
         tell=notices.append,
     )
     claims = ClaimController(client=client, paths=paths)

@@ -15,11 +15,54 @@ from jobset.controller.reconcile import JobSetController
 from jobset.controller.settings import Settings
 from jobset.kube.client import Client
 from jobset.kube.errors import ApiError
-from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES
+from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES
 from jobset.kube.transport import Response, Transport
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import run_virtual
 from jobset.local.garbage import GarbageCollector
+from tests.agents import CURRENT, PREVIOUS, ScriptedAgents, end_of_job
+
+
+def roles(**replicas):
+    """Replicated jobs with so many replicas each."""
+    return [role(name, count) for name, count in replicas.items()]
+
+
+def role(name, replicas=1, pods=1, **more):
+    container = {"name": "c", "image": "x", "command": ["true"]}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    sizes = {"parallelism": pods, "completions": pods, "completionMode": "Indexed"}
+    return {
+        "name": name,
+        "replicas": replicas,
+        "template": {"spec": {**sizes, "template": {"spec": pod}}},
+        **more,
+    }
+
+
+def in_place(name, replicas=1, pods=1):
+    """A replicated job whose pods restart in place."""
+    found = role(name, replicas, pods)
+    found["template"]["spec"] |= {"backoffLimit": 2147483647, "podReplacementPolicy": "Failed"}
+    return found
+
+
+def policy(max_restarts, *rules, **more):
+    return {"maxRestarts": max_restarts, "rules": list(rules), **more}
+
+
+def rule(action, **more):
+    return {"action": action, **more}
+
+
+CLAIM = {
+    "templates": [
+        {
+            "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+    ]
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +73,17 @@ class Story:
     attempt they say they are: a forgotten failure must show), the last one repeats: `succeed`, `hang`,
     or the reason of a failure. `timeline`: second and merge patch of the JobSet, or None: it is deleted
     and created again. `ends`: terminal state and restarts in the end; None when no JobSet is left.
+
+    `agents`: for Jobs whose pods restart in place, what each worker does (see `ScriptedAgents`) instead of
+    `script`; `attempts` are the previous and the current attempt in the end.
     """
 
     spec: Mapping[str, Any]
     ends: tuple[str, int] | None
     script: Mapping[str, Sequence[str]] = field(default_factory=dict)
     timeline: Sequence[tuple[float, Mapping[str, Any] | None]] = ()
+    agents: Mapping[str, Sequence[str]] | None = None
+    attempts: tuple[int | None, int | None] = (None, None)
     gates: FeatureGates = FeatureGates()
     seconds: float = 60
 
@@ -48,12 +96,19 @@ class Outcome:
     jobs: Any
     services: Any
     claims: Any
+    pods: Any
     restarts_seen: tuple[int, ...]
+    out_of_step: tuple[str, ...]
 
     @property
     def end(self) -> tuple[str, int] | None:
         """Terminal state and restarts of the JobSet that is left."""
         return next(((s.get("terminalState", ""), s.get("restarts", 0)) for s in self.status), None)
+
+    @property
+    def attempts(self) -> tuple[int | None, int | None]:
+        """The previous and the current attempt of in-place restarts."""
+        return next(((s.get(PREVIOUS), s.get(CURRENT)) for s in self.status), (None, None))
 
     crashes: int = field(compare=False, default=0)
     requests: int = field(compare=False, default=0)
@@ -118,9 +173,11 @@ def play(
         client = Client(LocalTransport(server))
         killer = Killer(LocalTransport(server), deadly, refused, lag)
         seen: list[int] = []
+        agents = ScriptedAgents(LocalTransport(server), clock, story.agents or {})
+        jobs = script_jobs(client, clock, story.script) if story.agents is None else agents.run()
         tasks = [
             asyncio.create_task(GarbageCollector(client).run()),
-            asyncio.create_task(script_jobs(client, clock, story.script)),
+            asyncio.create_task(jobs),
             asyncio.create_task(note_restarts(client, seen)),
             asyncio.create_task(keep_alive(killer, clock, story.gates)),
         ]
@@ -130,7 +187,7 @@ def play(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await acting
-        return await read_outcome(client, seen, killer)
+        return await read_outcome(client, seen, killer, agents)
 
     return run_virtual(main)
 
@@ -218,40 +275,22 @@ async def live(client: Client, clock, job, outcome: str) -> None:
                 await client.patch(JOBS, "default", name, {"status": started}, subresource="status")
             ready_for += 0.5
             if outcome != "hang" and ready_for > 1:
-                await client.patch(JOBS, "default", name, _end(outcome, clock), subresource="status")
+                await client.patch(JOBS, "default", name, end_of_job(outcome, clock), subresource="status")
                 return
 
 
-def _end(outcome: str, clock) -> dict[str, Any]:
-    now = format_time(clock())
-    if outcome == "succeed":
-        kinds, reason, message = ("SuccessCriteriaMet", "Complete"), "CompletionsReached", "done"
-        rest = {"succeeded": 1, "completionTime": now}
-    else:
-        kinds, reason, message, rest = ("FailureTarget", "Failed"), outcome, f"because of {outcome}", {}
-    conditions = [
-        {
-            "type": kind,
-            "status": "True",
-            "reason": reason,
-            "message": message,
-            "lastTransitionTime": now,
-            "lastProbeTime": now,
-        }
-        for kind in kinds
-    ]
-    return {"status": {"conditions": conditions, "active": 0, "ready": 0, **rest}}
-
-
-async def read_outcome(client: Client, seen: list[int], killer: Killer) -> Outcome:
+async def read_outcome(client: Client, seen: list[int], killer: Killer, agents: ScriptedAgents) -> Outcome:
     jobsets = (await client.list(JOBSETS)).items
+    pods = (await client.list(PODS)).items
     jobs = (await client.list(JOBS)).items
     return Outcome(
         status=[_timeless(jobset.get("status")) for jobset in jobsets],
         jobs=sorted(_summary(job) for job in jobs),
         services=[service["metadata"]["name"] for service in (await client.list(SERVICES)).items],
         claims=[claim["metadata"]["name"] for claim in (await client.list(PERSISTENT_VOLUME_CLAIMS)).items],
+        pods=sorted(_pod_summary(pod) for pod in pods),
         restarts_seen=tuple(dict.fromkeys(seen)),
+        out_of_step=tuple(agents.out_of_step),
         crashes=len([number for number in killer.deadly if number <= killer.sent]),
         requests=killer.sent,
     )
@@ -277,4 +316,14 @@ def _summary(job) -> tuple[Any, ...]:
         job["spec"].get("suspend"),
         tuple(ends),
         job["spec"].get("parallelism"),
+    )
+
+
+def _pod_summary(pod) -> tuple[Any, ...]:
+    (container,) = pod["status"]["containerStatuses"]
+    return (
+        pod["metadata"]["name"].rpartition("-")[0],
+        pod["metadata"]["annotations"][keys.IN_PLACE_RESTART_ATTEMPT],
+        container["restartCount"],
+        pod["status"]["phase"],
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from jobset.api import keys
 from jobset.kube.client import Client, Object
 from jobset.kube.errors import ApiError, NotFound
 from jobset.kube.resources import Resource
@@ -84,3 +85,22 @@ async def gone(client: Client, resource: Resource, namespace: str | None, name: 
         return not await exists(client, resource, namespace, name)
 
     await eventually(is_gone)
+
+
+def a_jobset_pod(
+    namespace: str,
+    index: str,
+    labels: dict[str, Any] | None = None,
+    owner: Object | None = None,
+    **annotations: str,
+) -> dict[str, Any]:
+    """One pod of Job 0 of the role `w`; exclusively placed when `topology` is given."""
+    own = {keys.JOBSET_NAME: "js", keys.REPLICATED_JOB_NAME: "w", keys.JOB_INDEX: "0", keys.JOB_KEY: "k"}
+    pod = a_pod(namespace, f"js-w-0-{index}-abcde")
+    pod["metadata"]["labels"] = own if labels is None else labels
+    pod["metadata"]["annotations"] = {keys.JOBSET_NAME: "js", keys.JOB_COMPLETION_INDEX: index}
+    if topology := annotations.get("topology"):
+        pod["metadata"]["annotations"][keys.EXCLUSIVE_TOPOLOGY] = topology
+    if owner is not None:
+        pod["metadata"]["ownerReferences"] = [{**owned_by(owner)[0], "controller": True}]
+    return pod

@@ -1,10 +1,11 @@
 """The API server that the contract is checked on, a namespace for every test; starters of containers."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from itertools import count
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import pytest
 
@@ -15,16 +16,30 @@ from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import wall_clock
 from jobset.local.garbage import GarbageCollector
 from jobset.local.namespaces import NamespaceController
+from jobset.local.plugins import Plugin
 from jobset.local.processes.client import ProcessStarter
 from jobset.local.processes.fork import fork_starter
 from tests.contract.containers import Output
+from tests.control_plane.processes import ControlPlane
 
-_NUMBERS = count()
+
+@pytest.fixture(params=["local", pytest.param("real", marks=pytest.mark.control_plane)])
+async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+    """Every API server that the contract holds for."""
+    if request.param == "real":
+        plane: ControlPlane = request.getfixturevalue("control_plane")
+        # What the server says is asked about, not what a client makes of it.
+        transport = plane.transport(retries=0)
+        yield transport
+        await transport.close()
+    else:
+        async with a_local_server() as transport:
+            yield transport
 
 
-@pytest.fixture
-async def transport() -> AsyncIterator[Transport]:
-    server = ApiServer(clock=wall_clock, random=Random(1))
+@asynccontextmanager
+async def a_local_server(admission: Sequence[Plugin] | None = None) -> AsyncIterator[Transport]:
+    server = ApiServer(clock=wall_clock, random=Random(1), admission=admission)
     transport = LocalTransport(server)
     client = Client(transport)
     controllers = (GarbageCollector(client), NamespaceController(client))
@@ -43,7 +58,7 @@ def client(transport: Transport) -> Client:
 
 @pytest.fixture
 async def namespace(client: Client) -> AsyncIterator[str]:
-    name = f"contract-{next(_NUMBERS)}"
+    name = f"contract-{uuid4()}"
     await client.create(NAMESPACES, {"metadata": {"name": name}})
     yield name
     await client.delete(NAMESPACES, None, name)

@@ -2,7 +2,7 @@
 
 from jobset.kube.client import Client, DeleteOptions, Selection
 from jobset.kube.errors import Conflict, Forbidden, Invalid
-from jobset.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PODS, SECRETS
+from jobset.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PODS, PRIORITY_CLASSES, SECRETS, SERVICES
 from jobset.kube.transport import Request, Transport
 from tests.contract.builders import (
     a_config_map,
@@ -42,6 +42,23 @@ async def test_a_delete_can_name_the_object_exactly(client: Client, namespace: s
 
     assert isinstance(uid, Conflict)
     assert isinstance(version, Conflict)
+
+
+async def test_a_delete_answers_with_a_status_or_with_what_is_gone(client: Client, namespace: str) -> None:
+    service = {"metadata": {"name": "s", "namespace": namespace}, "spec": {"clusterIP": "None"}}
+    await client.create(SERVICES, service)
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+    waiting = a_config_map(namespace, "waiting", finalizers=["foregroundDeletion"])
+    await client.create(CONFIG_MAPS, waiting)
+
+    background = DeleteOptions(propagation_policy="Background")
+    answers = [
+        await client.delete(SERVICES, namespace, "s"),
+        await client.delete(CONFIG_MAPS, namespace, "m"),
+        await client.delete(CONFIG_MAPS, namespace, "waiting", background),
+    ]
+
+    assert [answer["kind"] for answer in answers] == ["Service", "Status", "Status"]
 
 
 async def test_a_bound_pod_gets_its_grace_which_can_only_be_shortened(client: Client, namespace: str) -> None:
@@ -141,6 +158,22 @@ async def test_an_owner_of_another_uid_counts_as_absent(client: Client, namespac
 
     await gone(client, SECRETS, namespace, "s")
     assert await exists(client, CONFIG_MAPS, namespace, "owner")
+
+
+async def test_a_cluster_object_with_an_owner_in_a_namespace_is_left_alone(
+    client: Client, namespace: str
+) -> None:
+    owner = await client.create(CONFIG_MAPS, a_config_map(namespace, "owner"))
+    references = owned_by(owner)
+    above = {"metadata": {"name": namespace, "ownerReferences": references}, "value": 1}
+    await client.create(PRIORITY_CLASSES, above)
+    await client.create(CONFIG_MAPS, a_config_map(namespace, "child", ownerReferences=references))
+
+    await client.delete(CONFIG_MAPS, namespace, "owner")
+    await gone(client, CONFIG_MAPS, namespace, "child")
+
+    assert await exists(client, PRIORITY_CLASSES, None, namespace)
+    await client.delete(PRIORITY_CLASSES, None, namespace)
 
 
 async def test_a_job_orphans_its_pods_by_default_and_says_so(

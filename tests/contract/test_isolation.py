@@ -3,12 +3,22 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from jobset.local.processes.client import ProcessStarter
+from jobset.local.processes.fork import fork_starter
 from jobset.local.processes.starter import Mount
-from tests.contract.containers import PATH, shell, until
+from tests.contract.containers import PATH, a_launch, shell, until
+
+
+def a_message_file(folder: Path, name: str = "message") -> str:
+    """An empty file for a termination message."""
+    file = folder / name
+    file.touch()
+    return str(file)
 
 
 async def test_a_hosts_file_and_hostname_of_its_own_and_changes_are_seen(isolating, output, tmp_path):
@@ -70,6 +80,118 @@ async def test_volumes_cover_what_exists_and_lie_in_each_other(isolating, output
     assert "written" not in str(output)
 
 
+TERMINALS = ["/tmp/jobset-test/message", "/dev/termination-log", "/dev/jobset-test/message"]
+
+
+@pytest.mark.parametrize("place", TERMINALS)
+async def test_a_program_can_open_a_terminal_of_its_own(isolating, output, tmp_path, place):
+    mounts = (Mount(source=a_message_file(tmp_path), target=place),)
+    code = "import os; ours, theirs = os.openpty(); print(os.ttyname(theirs))"
+
+    await (await isolating.start(a_launch(output, sys.executable, "-c", code, mounts=mounts))).wait()
+
+    assert str(output).startswith("/dev/pts/")
+
+
+async def test_messages_at_the_usual_place_are_the_containers_own(isolating, output, tmp_path):
+    files = [a_message_file(tmp_path, f"message-{number}") for number in range(3)]
+    script = "echo $NUMBER > /dev/termination-log; cat /dev/termination-log; echo > /dev/null; ls /dev"
+    launches = [
+        shell(
+            output,
+            script,
+            env={"PATH": PATH, "NUMBER": str(number)},
+            mounts=(Mount(source=file, target="/dev/termination-log"),),
+        )
+        for number, file in enumerate(files)
+    ]
+
+    for launch in launches:
+        await (await isolating.start(launch)).wait()
+
+    assert [Path(file).read_text() for file in files] == ["0\n", "1\n", "2\n"]
+    seen = str(output).splitlines()
+    assert {name: seen.count(name) for name in os.listdir("/dev")} == dict.fromkeys(os.listdir("/dev"), 3)
+    assert not Path("/dev/termination-log").exists()
+
+
+async def test_without_a_message_there_the_usual_place_does_not_exist(isolating, output, tmp_path):
+    mounts = (Mount(source=a_message_file(tmp_path), target="/tmp/jobset-test/message"),)
+    script = "ls -a /dev; echo words > /tmp/jobset-test/message"
+
+    await (await isolating.start(shell(output, script, mounts=mounts))).wait()
+
+    assert sorted(str(output).split()) == sorted([".", "..", *os.listdir("/dev")])
+    assert (tmp_path / "message").read_text() == "words\n"
+
+
+async def test_a_volume_of_the_machines_devices_has_nothing_added(isolating, output, tmp_path):
+    mounts = (
+        Mount(source=a_message_file(tmp_path), target="/dev/termination-log"),
+        Mount(source="/dev", target="/mnt/jobset-test"),
+    )
+
+    await (await isolating.start(shell(output, "ls -a /mnt/jobset-test", mounts=mounts))).wait()
+
+    assert sorted(str(output).split()) == sorted([".", "..", *os.listdir("/dev")])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can add to /dev")
+async def test_a_device_that_comes_or_goes_later_is_noticed(isolating, output, tmp_path):
+    mounts = (Mount(source=a_message_file(tmp_path), target="/dev/termination-log"),)
+    device = Path(f"/dev/jobset-test-{os.getpid()}")
+    launch = shell(output, f"ls {device}", mounts=mounts)
+    before = await (await isolating.start(launch)).wait()
+
+    device.touch()
+    try:
+        while_there = await (await isolating.start(launch)).wait()
+    finally:
+        device.unlink()
+    after = await (await isolating.start(launch)).wait()
+
+    assert [end.code for end in (before, while_there, after)] == [2, 0, 2]
+
+
+async def test_a_volume_may_cover_the_place_of_another_ones_files(isolating, output):
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as here,
+        tempfile.TemporaryDirectory(dir="/dev/shm") as memory,
+    ):
+        outer, hosts = Path(here, "outer"), Path(here, "hosts")
+        outer.mkdir()
+        hosts.write_text("127.9.9.9 w-0\n")
+        Path(memory, "file").write_text("in memory\n")
+        mounts = (
+            Mount(source=str(outer), target="/tmp"),
+            Mount(source=memory, target="/mnt"),
+            Mount(source=memory, target="/tmp/deeper/one"),
+        )
+
+        script = "cat /mnt/file /tmp/deeper/one/file /etc/hosts; ls /tmp"
+        end = await (
+            await isolating.start(shell(output, script, mounts=mounts, hosts_file=str(hosts)))
+        ).wait()
+
+    shown = ["in memory", "in memory", "127.9.9.9 w-0", "deeper"]
+    assert (end.code, str(output).splitlines()) == (0, shown)
+
+
+async def test_a_folder_of_the_caller_that_a_volume_covers_is_no_place_to_start_in(
+    output, tmp_path, monkeypatch
+):
+    (tmp_path / "here" / "deeper").mkdir(parents=True)
+    (tmp_path / "volume").mkdir()
+    monkeypatch.chdir(tmp_path / "here" / "deeper")
+    starter = ProcessStarter(fork_starter())
+    mounts = (Mount(source=str(tmp_path / "volume"), target=str(tmp_path / "here")),)
+
+    end = await (await starter.start(shell(output, "pwd", mounts=mounts, working_dir=None))).wait()
+    await starter.close()
+
+    assert (end.code, str(output)) == (0, "/\n")
+
+
 async def test_shared_memory_is_private_unless_it_is_shared(isolating, output, tmp_path):
     pod = tmp_path / "memory"
     pod.mkdir()
@@ -80,6 +202,26 @@ async def test_shared_memory_is_private_unless_it_is_shared(isolating, output, t
     await (await isolating.start(shell(output, script, shared_memory=str(pod)))).wait()
 
     assert str(output).splitlines() == ["mine"]
+
+
+@pytest.mark.parametrize("place", ["/srv", "/data", "/mnt/jobset-test/deep/er", "/dev/shm/inner"])
+@pytest.mark.parametrize("is_shared", [True, False], ids=["shared", "private"])
+async def test_a_volume_in_the_machines_memory_is_found_behind_the_containers_own(
+    isolating, output, place, is_shared
+):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        volume, pod = Path(folder, "volume"), Path(folder, "pod")
+        for made in (volume, pod, pod / "inner"):
+            made.mkdir()
+        (volume / "file").write_text("content\n")
+        mounts = (Mount(source=str(volume), target=place),)
+        shared = str(pod) if is_shared else None
+        launch = shell(output, f"cat {place}/file; ls /dev/shm", mounts=mounts, shared_memory=shared)
+
+        await (await isolating.start(launch)).wait()
+
+    seen = ["inner"] if is_shared or place == "/dev/shm/inner" else []
+    assert str(output).split() == ["content", *seen]
 
 
 async def test_a_container_sees_only_its_own_processes(isolating, output):
@@ -116,9 +258,9 @@ async def main():
         print("denied", starter.abilities.missing)
         return
     os.makedirs("/tmp/jobset-nobody", exist_ok=True)
-    places = ("/data", "/etc/new", "/root/x")
+    places = ("/data", "/etc/new", "/root/x", "/dev/new")
     mounts = tuple(Mount(source="/tmp/jobset-nobody", target=place) for place in places)
-    looks = "ls -d /data /etc/new /root/x /etc/passwd; touch /new"
+    looks = "ls -d /data /etc/new /root/x /etc/passwd; script -qc tty /dev/null; touch /new"
     script = "id -u; hostname; grep CapEff /proc/self/status; " + looks
     launch = Launch(argv=("sh", "-c", script), env={"PATH": "/usr/bin:/bin"}, working_dir="/", hostname="w-0",
                     hosts_file=None, stdout=1, stderr=1, mounts=mounts)
@@ -134,7 +276,9 @@ asyncio.run(main())
     lines = result.stdout.splitlines()
     assert lines[:3] == ["65534", "w-0", "CapEff:\t0000000000000000"]
     assert sorted(lines[3:7]) == ["/data", "/etc/new", "/etc/passwd", "/root/x"]
-    assert "Read-only file system" in lines[7]
+    assert lines[7].startswith("/dev/")
+    assert "/pts/" in lines[7]
+    assert "Read-only file system" in lines[8]
 
 
 @pytest.mark.namespaces

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobset.kube.client import Client, Selection
-from jobset.kube.errors import ApiError, BadRequest
+from jobset.kube.errors import BadRequest
 from jobset.kube.resources import CONFIG_MAPS, JOBS, PODS
 from jobset.kube.transport import Request, Transport, WatchEvent
 from tests.contract.builders import a_config_map, a_pod, refusal
@@ -50,6 +50,13 @@ async def test_a_list_is_sorted_and_the_client_tells_the_kind_of_its_items(
 
     assert [item["metadata"]["name"] for item in listed.items] == ["a", "b"]
     assert {item["kind"] for item in listed.items} == {"ConfigMap"}
+
+
+@pytest.mark.parametrize("metadata_only", [False, True])
+async def test_a_list_of_nothing_is_empty(client: Client, namespace: str, metadata_only: bool) -> None:
+    listed = await client.list(CONFIG_MAPS, Selection(namespace=namespace), metadata_only=metadata_only)
+
+    assert listed.items == ()
 
 
 LABELS = {
@@ -184,6 +191,7 @@ WRONG = {
     "a version ahead of the server": ({"resourceVersion": "999999999"}, 504, "Timeout"),
     "a version that is no number": ({"resourceVersion": "abc"}, 400, "BadRequest"),
     "a match without a version": ({"resourceVersionMatch": "Exact"}, 422, "Invalid"),
+    "a time that is no number": ({"timeoutSeconds": "1_0"}, 400, "BadRequest"),
     "a token that is none": ({"continue": "%%%"}, 400, "BadRequest"),
     "a selector that is none": ({"labelSelector": "a in"}, 400, "BadRequest"),
 }
@@ -200,13 +208,34 @@ async def test_a_wrong_question_is_refused(
     assert (answer.code, answer.body["reason"]) == (code, reason)
 
 
-async def test_a_watch_ahead_of_the_server_is_refused(transport: Transport) -> None:
-    query = {"watch": "1", "resourceVersion": "999999999"}
+async def test_a_watch_ahead_of_the_server_passes_over_what_happens_until_then(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    query = {"watch": "1", "timeoutSeconds": "1", "resourceVersion": "999999999"}
+    stream = transport.watch(Request(method="GET", path=CONFIG_MAPS.path(namespace), query=query))
 
-    with pytest.raises(ApiError) as caught:
-        await anext(aiter(transport.watch(Request(method="GET", path=CONFIG_MAPS.path(), query=query))))
+    async def write() -> None:
+        await asyncio.sleep(0.2)
+        await client.create(CONFIG_MAPS, a_config_map(namespace))
 
-    assert caught.value.code == 504
+    writing = asyncio.create_task(write())
+    events = [event async for event in stream]
+    await writing
+
+    assert events == []
+
+
+async def test_initial_events_ahead_of_the_server_are_an_error(namespace: str, transport: Transport) -> None:
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "resourceVersion": "999999999",
+    }
+
+    [event] = await seen(transport, CONFIG_MAPS.path(namespace), query, 1)
+
+    assert (event.type, event.object["code"]) == ("ERROR", 504)
+    assert event.object["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
 
 
 async def test_the_server_tells_what_it_serves(transport: Transport) -> None:

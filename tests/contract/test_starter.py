@@ -220,6 +220,7 @@ async def test_a_file_that_cannot_be_passed_fails_one_launch_only(starter, outpu
 @pytest.mark.parametrize("room", [0, 2, 3])
 async def test_no_file_descriptors_left_fails_the_launch_and_not_the_starter(starter, output, room):
     pid = starter._pid
+    await (await starter.start(a_launch(output, "true"))).wait()
     used = len(os.listdir(f"/proc/{pid}/fd"))
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + room, before[1]))

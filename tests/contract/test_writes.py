@@ -4,9 +4,9 @@ import pytest
 
 from jobset.kube.client import Client, DeleteOptions
 from jobset.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
-from jobset.kube.resources import CONFIG_MAPS, JOBS, JOBSETS, LEASES, PODS
+from jobset.kube.resources import CONFIG_MAPS, JOBS, JOBSETS, LEASES, PODS, SERVICES, Resource
 from jobset.kube.transport import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Request, Transport
-from tests.contract.builders import a_config_map, a_job, a_pod, exists, refusal
+from tests.contract.builders import a_config_map, a_job, a_pod, exists, owned_by, refusal
 
 
 async def test_a_created_object_gets_an_identity_of_the_server(client: Client, namespace: str) -> None:
@@ -134,6 +134,42 @@ async def test_spec_and_status_are_written_apart(client: Client, namespace: str)
     assert "hostname" not in part["spec"]
 
 
+async def test_owner_references_come_with_a_status_but_not_with_that_of_a_pod(
+    client: Client, namespace: str
+) -> None:
+    owner = await client.create(CONFIG_MAPS, a_config_map(namespace))
+    await client.create(PODS, a_pod(namespace))
+    await client.create(JOBS, a_job(namespace))
+    patch = {"metadata": {"ownerReferences": owned_by(owner)}}
+
+    pod = await client.patch(PODS, namespace, "p", patch, subresource="status")
+    job = await client.patch(JOBS, namespace, "j", patch, subresource="status")
+
+    assert "ownerReferences" not in pod["metadata"]
+    assert [reference["name"] for reference in job["metadata"]["ownerReferences"]] == ["m"]
+
+
+async def test_an_update_is_checked_as_a_change_and_as_a_new_object(client: Client, namespace: str) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+    await client.create(
+        SERVICES, {"metadata": {"name": "s", "namespace": namespace}, "spec": {"clusterIP": "None"}}
+    )
+    patch = {"metadata": {"labels": {"a": "no label"}}}
+
+    config_map = await refusal(client.patch(CONFIG_MAPS, namespace, "m", patch))
+    service = await refusal(client.patch(SERVICES, namespace, "s", patch))
+
+    assert [len(error.status["details"]["causes"]) for error in (config_map, service)] == [4, 3]
+
+
+async def test_a_service_can_be_created_by_an_update(client: Client, namespace: str) -> None:
+    service = {"metadata": {"name": "s", "namespace": namespace}, "spec": {"clusterIP": "None"}}
+
+    created = await client.update(SERVICES, service)
+
+    assert created["metadata"]["uid"]
+
+
 PATCHES = {
     "merge": (MERGE_PATCH, {"data": {"a": "1", "k": None}}, {"a": "1"}),
     "strategic": (STRATEGIC_MERGE_PATCH, {"data": {"a": "1", "k": None}}, {"a": "1"}),
@@ -167,6 +203,38 @@ async def test_containers_merge_by_name_in_a_strategic_patch(client: Client, nam
 
     assert patched["spec"]["containers"][0]["image"] == "new"
     assert patched["spec"]["containers"][0]["command"] == ["true"]
+
+
+UNFIT: dict[str, tuple[Resource, str, object]] = {
+    "a wrong type": (CONFIG_MAPS, MERGE_PATCH, {"data": {"k": 1}}),
+    "another kind": (CONFIG_MAPS, MERGE_PATCH, {"kind": "Other"}),
+    "another version": (CONFIG_MAPS, JSON_PATCH, [{"op": "replace", "path": "/apiVersion", "value": "v9"}]),
+    "a kind that is no text": (CONFIG_MAPS, MERGE_PATCH, {"kind": 1}),
+    "a wrong type in a strategic patch": (CONFIG_MAPS, STRATEGIC_MERGE_PATCH, {"data": {"k": 1}}),
+}
+
+
+@pytest.mark.parametrize(("resource", "content_type", "patch"), UNFIT.values(), ids=UNFIT)
+async def test_a_patch_must_leave_an_object_of_its_kind(
+    client: Client, namespace: str, resource: Resource, content_type: str, patch: object
+) -> None:
+    await client.create(resource, a_config_map(namespace))
+
+    error = await refusal(client.patch(resource, namespace, "m", patch, content_type=content_type))
+
+    assert isinstance(error, Invalid)
+    assert [cause["field"] for cause in error.status["details"]["causes"]] == ["patch"]
+    assert str(error).startswith(' "" is invalid: patch: Invalid value: ')
+
+
+async def test_a_strategic_patch_does_not_change_the_kind(client: Client, namespace: str) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    patch = {"apiVersion": "v9", "kind": "Other", "data": {"a": "1"}}
+    patched = await client.patch(CONFIG_MAPS, namespace, "m", patch, content_type=STRATEGIC_MERGE_PATCH)
+
+    assert (patched["apiVersion"], patched["kind"]) == ("v1", "ConfigMap")
+    assert patched["data"] == {"k": "v", "a": "1"}
 
 
 async def test_a_custom_resource_takes_no_strategic_patch(client: Client, namespace: str) -> None:
@@ -230,9 +298,16 @@ async def test_a_dry_run_stores_nothing(client: Client, namespace: str, transpor
     assert not await exists(client, CONFIG_MAPS, namespace, "m")
 
 
-async def test_a_pod_is_bound_once(client: Client, namespace: str) -> None:
+async def test_a_pod_is_bound_once(client: Client, namespace: str, transport: Transport) -> None:
     await client.create(PODS, a_pod(namespace))
 
+    path = f"{PODS.path(namespace, 'p')}/binding"
+    nameless, stale = [
+        await transport.send(
+            Request(method="POST", path=path, body={"metadata": about, "target": {"name": "n"}})
+        )
+        for about in ({}, {"name": "p", "uid": "another"})
+    ]
     await client.bind(namespace, "p", "n")
     error = await refusal(client.bind(namespace, "p", "other"))
 
@@ -241,6 +316,7 @@ async def test_a_pod_is_bound_once(client: Client, namespace: str) -> None:
     assert pod["status"]["conditions"][0]["type"] == "PodScheduled"
     assert pod["metadata"]["generation"] == 1
     assert isinstance(error, Conflict)
+    assert (nameless.code, stale.code) == (400, 409)
     await client.delete(PODS, namespace, "p", DeleteOptions(grace_period_seconds=0))
 
 

@@ -19,6 +19,10 @@ ERRORS = {
         fe.invalid("f", {"a": ["<", ">", "&"]}, "no"),
         r'f: Invalid value: {"a":["\u003c","\u003e","\u0026"]}: no',
     ),
+    "letters that end a line in scripts": (
+        fe.invalid("f", ["\u2028\u2029"], "no"),
+        r'f: Invalid value: ["\u2028\u2029"]: no',
+    ),
     "a required field": (fe.required("f"), "f: Required value"),
     "a reason why it is required": (fe.required("f", "why"), "f: Required value: why"),
     "a forbidden field": (fe.forbidden("f", "why"), "f: Forbidden: why"),
@@ -59,6 +63,29 @@ def test_errors_become_one_status(errors: list[FieldError], listed: str) -> None
     assert status["message"] == f'JobSet.jobset.x-k8s.io "js" is invalid: {listed}'
     assert (status["code"], status["reason"]) == (422, "Invalid")
     assert len(status["details"]["causes"]) == len(errors)
+
+
+def test_values_are_left_out_of_long_answers() -> None:
+    large = [fe.invalid(f"f[{index}]", "x" * 2**18, "no") for index in range(50)]
+
+    status = fe.invalid_status("jobset.x-k8s.io", "JobSet", "js", large)
+
+    messages = [cause["message"] for cause in status["details"]["causes"]]
+    assert messages[0] == f'Invalid value: "{"x" * 2**18}": no'
+    assert messages[-1] == "Invalid value: no"
+    assert len(status["message"]) < 2 * 2**20
+    assert status["message"].count(": no") == len(large)
+
+
+def test_a_plain_error_is_a_cause_without_a_field() -> None:
+    status = fe.invalid_status("jobset.x-k8s.io", "JobSet", "js", [fe.plain("text", "spec.suspend")])
+
+    assert status["details"] == {
+        "name": "js",
+        "group": "jobset.x-k8s.io",
+        "kind": "JobSet",
+        "causes": [{"reason": "InternalError", "message": "Internal error: text", "field": "<nil>"}],
+    }
 
 
 def test_a_kind_of_the_core_group_has_no_suffix() -> None:

@@ -64,10 +64,13 @@ def test_some_pods_are_left_alone(pod: Raw) -> None:
     assert validate_pod(pod, []) is None
 
 
-def test_a_pod_with_priority_is_labelled() -> None:
-    changed: Any = mutate_pod(a_pod(annotations={keys.JOBSET_NAME: "js"}, spec={"priority": 0}), [], {})
+@pytest.mark.parametrize("priority", [0, 7, -7])
+def test_a_pod_with_priority_is_labelled(priority: int) -> None:
+    pod = a_pod(annotations={keys.JOBSET_NAME: "js"}, spec={"priority": priority})
 
-    assert changed["metadata"]["labels"][keys.PRIORITY] == "0"
+    changed: Any = mutate_pod(pod, [], {})
+
+    assert changed["metadata"]["labels"] == {**pod["metadata"]["labels"], keys.PRIORITY: str(priority)}
 
 
 def test_a_leader_keeps_other_jobs_of_its_priority_away() -> None:
@@ -86,18 +89,31 @@ def test_a_leader_keeps_other_jobs_of_its_priority_away() -> None:
             "namespaceSelector": {},
         },
     ]
-    assert apart[0]["labelSelector"]["matchExpressions"] == [
+    others = [
         {"key": keys.JOB_KEY, "operator": "Exists"},
         {"key": keys.JOB_KEY, "operator": "NotIn", "values": ["k"]},
         {"key": keys.PRIORITY, "operator": "In", "values": ["7"]},
     ]
+    assert apart == [
+        {"labelSelector": {"matchExpressions": others}, "topologyKey": ZONE, "namespaceSelector": {}}
+    ]
     assert validate_pod(a_leader(), []) is None
 
 
-def test_a_follower_goes_where_its_leader_is() -> None:
-    changed: Any = mutate_pod(PINNED, [FOLLOWER, a_leader()], NODES)
+def test_a_leader_without_priority_keeps_other_jobs_without_one_away() -> None:
+    changed: Any = mutate_pod(a_leader(spec={}), [], {})
 
-    assert changed["spec"]["nodeSelector"] == {ZONE: "a"}
+    rules = changed["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert rules[0]["labelSelector"]["matchExpressions"][2]["values"] == [""]
+    assert keys.PRIORITY not in changed["metadata"]["labels"]
+
+
+def test_a_follower_goes_where_its_leader_is() -> None:
+    wilful = a_pod(spec={"nodeSelector": {ZONE: "b", "disk": "fast"}})
+
+    changed: Any = mutate_pod(wilful, [FOLLOWER, a_leader()], NODES)
+
+    assert changed["spec"]["nodeSelector"] == {ZONE: "a", "disk": "fast"}
 
 
 def test_a_follower_without_a_placed_leader_is_left_to_validation() -> None:
@@ -106,7 +122,9 @@ def test_a_follower_without_a_placed_leader_is_left_to_validation() -> None:
 
 
 def test_a_follower_needs_the_node_of_its_leader_and_its_label() -> None:
-    assert mutate_pod(FOLLOWER, [a_leader()], {}) == Refusal('nodes "n1" not found', 404, "NotFound")
+    assert mutate_pod(FOLLOWER, [a_leader()], {}) == Refusal(
+        'Node "n1" not found', 404, "NotFound", {"name": "n1", "kind": "Node"}
+    )
     assert mutate_pod(FOLLOWER, [a_leader()], {"n1": {}}) == Refusal(
         f"node does not have topology label: {ZONE}"
     )
@@ -116,6 +134,11 @@ REFUSED: dict[str, tuple[Raw, list[Raw], str | None]] = {
     "no node selector": (FOLLOWER, [], "follower pod node selector not set"),
     "another node selector": (
         a_pod(spec={"nodeSelector": {"a": "b"}}),
+        [],
+        f"follower pod node selector for topology domain not found. missing selector: {ZONE}",
+    ),
+    "an empty node selector": (
+        a_pod(spec={"nodeSelector": {}}),
         [],
         f"follower pod node selector for topology domain not found. missing selector: {ZONE}",
     ),
@@ -143,6 +166,11 @@ LEADERS: dict[str, tuple[Raw, list[Raw], str]] = {
         [],
         f"pod missing label: {keys.JOBSET_NAME}",
     ),
+    "no role label": (
+        without(without(FOLLOWER, "labels", keys.REPLICATED_JOB_NAME), "labels", keys.JOB_INDEX),
+        [],
+        f"pod missing label: {keys.REPLICATED_JOB_NAME}",
+    ),
     "no index label": (
         without(FOLLOWER, "labels", keys.JOB_INDEX),
         [],
@@ -152,6 +180,7 @@ LEADERS: dict[str, tuple[Raw, list[Raw], str]] = {
     "a leader elsewhere": (FOLLOWER, [a_leader(namespace="other")], ONE.format(0)),
     "a leader that is going": (FOLLOWER, [a_leader(deletionTimestamp="2030-01-02T03:04:05Z")], ONE.format(0)),
     "a leader that failed": (FOLLOWER, [{**a_leader(), "status": {"phase": "Failed"}}], ONE.format(0)),
+    "a leader that is done": (FOLLOWER, [{**a_leader(), "status": {"phase": "Succeeded"}}], ONE.format(0)),
     "a leader of another topology": (
         FOLLOWER,
         [without(a_leader(), "annotations", keys.EXCLUSIVE_TOPOLOGY)],

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from jobset.admission.claim_validation import UnreadableClaim
 from jobset.admission.validation import generated_name, validate_jobset
 from jobset.api.gates import FeatureGates
-from tests.decisions.admission_builders import ALL_ON, OFF, a_claim_template, a_jobset, a_role, mounting
+from tests.decisions.admission_builders import ALL_ON, OFF, a_claim_template, a_jobset, a_role
 
 Raw = dict[str, Any]
 PLAIN = "<nil>: Internal error: "
@@ -131,6 +130,7 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
         ["spec.managedBy: Too long: may not be more than 63 bytes"],
     ),
     "as many pods as an int32 counts": (a_jobset(a_role(job={"parallelism": 2147483647})), OFF, []),
+    "as many Jobs of one pod as an int32 counts": (a_jobset(a_role(replicas=2147483647)), OFF, []),
     "more pods than that": (
         a_jobset(a_role("a", {"parallelism": 1073741824}, replicas=2)),
         OFF,
@@ -155,6 +155,26 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
         OFF,
         [f'spec.replicatedJobs[0].name: Invalid value: "{"j" * 60}-a-0": {TOO_LONG.format("job")}'],
     ),
+    "a Job name of 63": (a_jobset(a_role("a"), name="j" * 59), OFF, []),
+    "a JobSet whose name is no label": (
+        a_jobset(a_role("a"), name="j.s"),
+        OFF,
+        [f'spec.replicatedJobs[0].name: Invalid value: "j.s-a-0": {LABEL}'],
+    ),
+    "a JobSet whose name is too long and no label": (
+        a_jobset(a_role("a"), name="9" * 60),
+        OFF,
+        [
+            f'spec.replicatedJobs[0].name: Invalid value: "{"9" * 60}-a-0": {problem}'
+            for problem in (TOO_LONG.format("job"), LABEL)
+        ],
+    ),
+    "the last Job has the longest name": (
+        a_jobset(a_role("a", replicas=11), name="j" * 59),
+        OFF,
+        [f'spec.replicatedJobs[0].name: Invalid value: "{"j" * 59}-a-10": {TOO_LONG.format("job")}'],
+    ),
+    "a pod name of 63": (a_jobset(a_role("a", {"completions": 10}), name="j" * 51), OFF, []),
     "a pod name of 64": (
         a_jobset(a_role("a", {"completions": 10}), name="j" * 52),
         OFF,
@@ -165,6 +185,7 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
         OFF,
         [],
     ),
+    "pod names of Jobs without completions do not count": (a_jobset(a_role("a"), name="j" * 52), OFF, []),
     "a success target of nobody": (
         a_jobset(successPolicy={"operator": "All", "targetReplicatedJobs": ["workers", "x"]}),
         OFF,
@@ -194,6 +215,26 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
             f"{PLAIN}invalid failure policy rule name '', {RULE_NAME}",
         ],
     ),
+    "a rule with a long name": (
+        rules({"name": "a" * 129}),
+        OFF,
+        [
+            PLAIN
+            + "invalid failure policy rule name of length 129, the rule name must be at least 1 characters "
+            "long and at most 128 characters long"
+        ],
+    ),
+    "rules with good names": (rules({"name": "a" * 128}, {"name": "A1_,:_"}), OFF, []),
+    "a rule whose name begins badly": (
+        rules({"name": "1a"}),
+        OFF,
+        [f"{PLAIN}invalid failure policy rule name '1a', {RULE_NAME}"],
+    ),
+    "a rule whose name has a dash": (
+        rules({"name": "a-b"}),
+        OFF,
+        [f"{PLAIN}invalid failure policy rule name 'a-b', {RULE_NAME}"],
+    ),
     "a rule with a bad name": (
         rules({"name": "a,"}),
         OFF,
@@ -207,6 +248,21 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
             + "invalid replicatedJob name 'x' in failure policy does not appear in .spec.ReplicatedJobs",
             PLAIN + "invalid job failure reason 'y' in failure policy is not a recognized job failure reason",
         ],
+    ),
+    "a rule with every reason there is": (
+        rules(
+            {
+                "onJobFailureReasons": [
+                    "BackoffLimitExceeded",
+                    "DeadlineExceeded",
+                    "FailedIndexes",
+                    "MaxFailedIndexesExceeded",
+                    "PodFailurePolicy",
+                ]
+            }
+        ),
+        OFF,
+        [],
     ),
     "rules with one name": (
         rules({"name": "b"}, {"name": "c"}, {"name": "b"}),
@@ -224,6 +280,19 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
         coordinated({"jobIndex": 1}),
         OFF,
         [PLAIN + "coordinator job index 1 is invalid for replicatedJob a"],
+    ),
+    "a coordinator before the first Job": (
+        coordinated({"jobIndex": -1, "podIndex": -1}),
+        OFF,
+        [PLAIN + "coordinator job index -1 is invalid for replicatedJob a"],
+    ),
+    "a coordinator without indexes": (
+        coordinated({}, completions=1, completionMode="NonIndexed"),
+        OFF,
+        [
+            PLAIN
+            + "job for coordinator pod must be indexed completion mode, and completions number must be set"
+        ],
     ),
     "a coordinator without completions": (
         coordinated({}),
@@ -247,6 +316,16 @@ CASES: dict[str, tuple[Raw, FeatureGates, list[str]]] = {
             "must be no more than 63 bytes"
         ],
     ),
+    "a coordinator of nobody with a long address": (
+        a_jobset(coordinator={"replicatedJob": "x"}, network={"subdomain": "n" * 60}),
+        OFF,
+        [
+            PLAIN + "coordinator replicatedJob x does not exist",
+            f'{PLAIN}spec will lead to invalid label value "js-x-0-0.{"n" * 60}" for coordinator label '
+            '"jobset.sigs.k8s.io/coordinator" (long JobSet / ReplicatedJob / SubDomain name?): must be no '
+            "more than 63 bytes",
+        ],
+    ),
 }
 
 
@@ -255,119 +334,44 @@ def test_a_new_jobset_is_judged(jobset: Raw, gates: FeatureGates, errors: list[s
     assert [str(error) for error in validate_jobset(jobset, gates)] == errors
 
 
-def claims(*templates: Raw, pod: Raw | None = None, **policy: Any) -> Raw:
-    given = list(templates or (a_claim_template(),))
-    roles = (a_role("a", pod=mounting("data") if pod is None else pod),)
-    return a_jobset(*roles, volumeClaimPolicies=[{"templates": given, **policy}])
-
-
-RETAIN = {"retentionPolicy": {"whenDeleted": "Retain"}}
-PATH = "spec.volumeClaimPolicies[0].template[0]"
-EXISTING = {"data-js": {"spec": {"resources": {"requests": {"storage": "1024Mi"}}}}}
-CLAIMS: dict[str, tuple[Raw, dict[str, Any], list[str]]] = {
-    "a claim": (claims(), {}, []),
-    "a claim for an init container": (
-        claims(pod={"containers": [], "initContainers": mounting("data")["containers"]}),
-        {},
-        [],
-    ),
-    "a claim twice": (
-        claims(a_claim_template(), a_claim_template()),
-        {},
-        [
-            'spec.volumeClaimPolicies[0].template[1].name: Invalid value: "data": '
-            "names must be unique for VolumeClaimPolicies template"
-        ],
-    ),
-    "a claim with a bad name": (
-        claims(a_claim_template("Data"), pod=mounting("Data")),
-        {},
-        [f'{PATH}.name: Invalid value: "Data": {SUBDOMAIN}'],
-    ),
-    "a claim with a long name": (
-        claims(a_claim_template("d" * 61), pod=mounting("d" * 61)),
-        {},
-        [f'{PATH}.name: Invalid value: "{"d" * 61}": VolumeClaimPolicies template name is too long'],
-    ),
-    "a claim and a volume of one name": (
-        claims(pod={**mounting("data"), "volumes": [{"name": "x"}, {"name": "data"}]}),
-        {},
-        [
-            'spec.replicatedJobs[0].template.spec.template.spec.volumes[1].name: Invalid value: "data": '
-            "volume name conflicts with VolumeClaimPolicy template name: data"
-        ],
-    ),
-    "a claim that nobody mounts": (
-        claims(pod={"containers": [{"name": "c", "command": ["a", "<b>"]}]}),
-        {},
-        [
-            'spec.replicatedJobs: Invalid value: [{"name":"a","groupName":"default","template":{"metadata":'
-            '{},"spec":{"template":{"metadata":{},"spec":{"containers":[{"name":"c","command":["a",'
-            r'"\u003cb\u003e"],"resources":{}}],"restartPolicy":"OnFailure"}},"completionMode":"Indexed"}},'
-            '"replicas":1}]: replicatedJob containers don\'t have a matching volumeMount: data from '
-            "VolumeClaimPolicies"
-        ],
-    ),
-    "a claim in a JobSet without roles": (
-        {"metadata": {"name": "js"}, "spec": {"volumeClaimPolicies": [{"templates": [a_claim_template()]}]}},
-        {},
-        [
-            "spec.replicatedJobs: Invalid value: null: replicatedJob containers don't have a matching "
-            "volumeMount: data from VolumeClaimPolicies"
-        ],
-    ),
-    "a claim that is there already": (claims(**RETAIN), EXISTING, []),
-    "a claim that is there and would go": (
-        claims(retentionPolicy={"whenDeleted": "Delete"}),
-        EXISTING,
-        [
-            'spec.volumeClaimPolicies[0].retentionPolicy.whenDeleted: Invalid value: "Delete": '
-            "retentionPolicy must be retain when PVC exists"
-        ],
-    ),
-    "another claim of that name": (
-        claims(**RETAIN),
-        {"data-js": {"spec": {"volumeMode": "Block"}}},
-        [
-            f'{PATH}.spec: Invalid value: {{"resources":{{"requests":{{"storage":"1Gi"}}}}}}: '
-            "spec does not match existing PVC data-js in namespace default"
-        ],
-    ),
-    "a claim that cannot be read": (
-        claims(**RETAIN),
-        {"data-js": UnreadableClaim("timeout")},
-        [f"{PATH}: Internal error: failed to check for existing PVC data-js: timeout"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("jobset", "existing", "errors"), CLAIMS.values(), ids=CLAIMS)
-def test_claim_templates_are_judged(jobset: Raw, existing: dict[str, Any], errors: list[str]) -> None:
-    assert [str(error) for error in validate_jobset(jobset, OFF, existing)] == errors
-
-
-def test_an_error_about_a_claim_points_to_its_real_place() -> None:
-    (error,) = validate_jobset(claims(a_claim_template("d" * 61), pod=mounting("d" * 61)), OFF)
-
-    assert error.blamed == "spec.volumeClaimPolicies[0].templates[0].metadata.name"
-
-
 def test_errors_come_in_the_order_of_the_rules() -> None:
     jobset = a_jobset(
-        a_role("a", dependsOn=[]),
+        a_role(
+            "a", {"parallelism": 2**30, "completions": 10}, dependsOn=needs("z"), groupName="", replicas=4
+        ),
+        volumeClaimPolicies=[{"templates": [a_claim_template()]}],
+        coordinator={"replicatedJob": "x"},
+        failurePolicy={
+            "restartStrategy": "InPlaceRestart",
+            "rules": [{"name": "r", "action": "FailJobSet", "onJobFailureReasons": ["x"]}] * 2,
+        },
+        successPolicy={"operator": "All", "targetReplicatedJobs": ["x"]},
         managedBy="x",
         network={"subdomain": "a_b"},
-        coordinator={"replicatedJob": "x"},
+        name="j" * 60,
     )
 
     blamed = [error.blamed for error in validate_jobset(jobset, OFF)]
 
     assert blamed == [
+        "spec.failurePolicy.restartStrategy",
         "spec.replicatedJobs[0].dependsOn",
         "spec.network.subdomain",
         "spec.network.subdomain",
         "spec.managedBy",
+        "spec.replicatedJobs[0].replicas",
+        "spec.replicatedJobs[0].groupName",
+        "spec.replicatedJobs[0].name",
+        "spec.replicatedJobs[0].name",
+        "spec.replicatedJobs[0].dependsOn[0].name",
+        "spec.successPolicy.targetReplicatedJobs[0]",
+        "spec.failurePolicy.rules[0].onJobFailureReasons[0]",
+        "spec.failurePolicy.rules[1].onJobFailureReasons[0]",
+        "spec.failurePolicy.rules[1].name",
         "spec.coordinator",
+        "spec.coordinator",
+        "spec.volumeClaimPolicies[0].templates[0].metadata.name",
+        "spec.replicatedJobs",
     ]
 
 

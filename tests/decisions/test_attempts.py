@@ -114,7 +114,13 @@ def test_jobs_are_counted_by_role_and_state() -> None:
     jobset = a_jobset(an_rjob("a", 9), an_rjob("b", 1))
     buckets = Buckets(
         superseded=(ready("train-a-0"),),
-        active=(ready("train-a-1"), a_job("train-a-2", active=1), suspended("train-a-3"), ready("train-x-0")),
+        active=(
+            ready("train-a-1"),
+            a_job("train-a-2", active=1),
+            suspended("train-a-3"),
+            ready("train-x-0"),
+            ready("train-a-8", labels={keys.REPLICATED_JOB_NAME: None}),
+        ),
         succeeded=(succeeded("train-a-4", ready=1), succeeded("train-b-0")),
         failed=(failed("train-a-5"),),
     )

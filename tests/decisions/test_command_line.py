@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
+from jobset.api.gates import FeatureGates
 from jobset.cli.durations import parse_duration
 from jobset.cli.gates import feature_gates
+from jobset.cli.inputs import read_inputs
 from jobset.cli.main import cli
 
 GOOD = """
@@ -28,7 +31,9 @@ def jobset(*arguments: str, stdin: str = "") -> Result:
     return CliRunner().invoke(cli, arguments, input=stdin)
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("validate",), ("version",), ("completion",)])
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("validate",), ("controller",), ("agent",), ("version",), ("completion",)]
+)
 def test_help_has_an_example_at_every_level(command):
     told = jobset(*command, "--help")
 
@@ -38,12 +43,16 @@ def test_help_has_an_example_at_every_level(command):
 
 USAGE_ERRORS = {
     "an unknown command": (["runn"], "runn"),
+    "a variable with a value": (["run", "--env", "A=b", "x.yaml"], "A=b jobset run --env A"),
     "no file": (["run"], "Usage:"),
     "an unknown option": (["run", "--nope", "x.yaml"], "--nope"),
     "a duration that is none": (["run", "--timeout", "soon", "x.yaml"], "90s, 5m or 1h30m"),
     "a timeout of nothing": (["run", "--timeout", "0s", "x.yaml"], "is not a duration"),
     "an unknown gate": (["run", "--feature-gates", "Magic=true", "x.yaml"], "InPlaceRestart"),
     "an image without a command": (["run", "--image", "tool", "x.yaml"], "NAME=COMMAND"),
+    "a misspelled command": (["valid", "x.yaml"], "Did you mean validate?"),
+    "a namespace that is none": (["validate", "-n", "A B", "x.yaml"], "lower-case"),
+    "a state directory without a name": (["run", "--state-dir", "", "x.yaml"], "the name is empty"),
     "an unknown shell": (["completion", "tcsh"], "'bash', 'zsh', 'fish'"),
 }
 
@@ -109,6 +118,36 @@ def test_problems_as_json():
     assert ("<stdin>", 7, "spec.replicatedJobs[0].nam") in places
 
 
+def test_what_manifests_say_cannot_act_on_a_terminal():
+    told = jobset("validate", "--color", "never", "-", stdin=GOOD + '"\\e[2Jx\\nb": 1\n')
+
+    assert "\\x1b[2Jx\\nb: unknown field" in told.output
+    assert "\x1b" not in told.output
+
+
+def test_colors_are_written_to_pipes_when_they_are_asked_for():
+    told = jobset("validate", "--color", "always", "-", stdin="a: 1\n")
+
+    assert "\x1b[31merror\x1b[0m" in told.output
+
+
+COMPLETIONS = {
+    "commands": ([], "val", ("plain", "validate")),
+    "files of a run": (["run"], "tr", ("file", "tr")),
+    "files to check": (["validate", "a.yaml"], "", ("file", "")),
+    "files of images": (["run", "--images"], "im", ("file", "im")),
+    "directories": (["run", "--state-dir"], "st", ("dir", "st")),
+    "choices": (["run", "--logs"], "f", ("plain", "failed")),
+}
+
+
+@pytest.mark.parametrize(("words", "incomplete", "first"), COMPLETIONS.values(), ids=COMPLETIONS)
+def test_shells_complete(words, incomplete, first):
+    found = ShellComplete(cli, {}, "jobset", "_JOBSET_COMPLETE").get_completions(words, incomplete)
+
+    assert (found[0].type, found[0].value) == first
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_call_the_command(shell):
     told = jobset("completion", shell)
@@ -129,10 +168,11 @@ def test_the_version_tells_the_ways_of_this_machine_when_asked():
     assert all(way["available"] or way["detail"] for way in data["ways"])
 
 
-HEAVY = {"asyncio", "re2", "rich", "yaml", "msgspec", "json", "subprocess"}
+SERVERS = {"aiohttp", "httptools", "prometheus_client", "cryptography"}
+HEAVY = SERVERS | {"asyncio", "re2", "rich", "yaml", "msgspec", "json", "subprocess"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["controller", "--help"], ["version"]])
 def test_help_imports_nothing_heavy(arguments):
     program = (
         "import sys; from jobset.cli.main import main\n"
@@ -148,9 +188,39 @@ def test_help_imports_nothing_heavy(arguments):
     assert light.isdisjoint(done.stderr.split())
 
 
+def test_a_run_imports_nothing_that_only_a_cluster_needs():
+    program = "import sys, jobset.cli.running, jobset.local.machine; print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert SERVERS.isdisjoint(done.stdout.split())
+
+
 def test_importing_the_package_imports_nothing_else():
     program = "import sys; before = set(sys.modules); import jobset; print(*set(sys.modules) - before)"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["jobset"]
+
+
+NOTHING = "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {name: a}\n"
+NOT_FOR_A_RUN = {
+    "no JobSet": ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", "no JobSet in these manifests"),
+    "a kind that runs nothing": (
+        GOOD + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
+        "takes no Pod",
+    ),
+    "a JobSet without roles": (NOTHING + "spec: {replicatedJobs: []}\n", "never ends"),
+    "a JobSet without anything": (NOTHING, "never ends"),
+    "a version that is a list": (GOOD.replace("jobset.x-k8s.io/v1alpha2", "[a]"), "apiVersion is missing"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), NOT_FOR_A_RUN.values(), ids=NOT_FOR_A_RUN)
+def test_what_a_run_cannot_use_is_refused(text, says, tmp_path):
+    (tmp_path / "m.yaml").write_text(text)
+
+    inputs = read_inputs([str(tmp_path / "m.yaml")], "default", FeatureGates(), {})
+
+    assert [problem.message for problem in inputs.problems if says in problem.message]

@@ -38,6 +38,11 @@ CASES: dict[str, tuple[list[Any], Any, list[Any]]] = {
         STARTING,
         [STARTED | {"status": "False"}, STARTING | {"lastTransitionTime": at(0)}],
     ),
+    "of two that exclude each other the one that is said again stays": (
+        [STARTING, STARTED],
+        STARTED,
+        [STARTING | {"status": "False"}, STARTED],
+    ),
     "a False one makes no room": (
         [STARTING, STARTED],
         STARTED | {"status": "False"},
@@ -122,3 +127,14 @@ def test_a_resumed_jobset_says_so() -> None:
     assert resumed.status.conditions == read(
         [a_condition("Suspended", "False", "ResumeJobs", "jobset is resumed", after=0)]
     )
+
+
+def test_a_condition_that_only_makes_another_give_way_tells_nobody() -> None:
+    message = "in order startup policy has completed"
+    started = a_condition("StartupPolicyCompleted", "True", "InOrderStartupPolicyCompleted", message)
+    before = Draft(a_jobset(status={"conditions": [STARTING, started]}).status, NOW)
+
+    after = conditions.end_startup(before)
+
+    assert after.status.conditions == read([STARTING | {"status": "False"}, started])
+    assert after.events == ()

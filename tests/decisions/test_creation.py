@@ -20,6 +20,12 @@ CASES: dict[str, tuple[Any, Buckets, list[list[str]]]] = {
     "a role is complete": ({}, Buckets(names=frozenset({"train-a-0", "train-a-1"})), [["train-b-0"]]),
     "all exist": ({}, Buckets(names=frozenset({"train-a-0", "train-a-1", "train-b-0"})), []),
     "an old Job keeps its name": (RECREATE, OLD, [["train-a-1"], ["train-b-0"]]),
+    "no strategy: an old Job keeps its name": ({}, OLD, [["train-a-1"], ["train-b-0"]]),
+    "a strategy nobody knows: an old Job keeps its name": (
+        {"failurePolicy": {"restartStrategy": "Pray"}},
+        OLD,
+        [["train-a-1"], ["train-b-0"]],
+    ),
     "blocking: an old Job keeps all waiting": (BLOCKING, OLD, []),
     "blocking: no old Job is left": (BLOCKING, Buckets(), [["train-a-0", "train-a-1"], ["train-b-0"]]),
 }

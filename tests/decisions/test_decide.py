@@ -34,6 +34,8 @@ RESTART: dict[str, Any] = {"failurePolicy": {"maxRestarts": 1}}
 IN_ORDER: dict[str, Any] = {"startupPolicy": {"startupPolicyOrder": "InOrder"}}
 AFTER = [{"name": "a", "status": "Ready"}]
 W0, W1 = "train-workers-0", "train-workers-1"
+IN_PLACE = {"restartStrategy": "InPlaceRestart", "maxRestarts": 9}
+ONE_AGAIN = {"replicatedJobsStatus": [{"name": "workers", "jobRestarts": [1, 0]}]}
 ALONE = {"failurePolicy": {"maxRestarts": 1, "rules": [{"name": "r", "action": "RestartJob"}]}}
 DONE = {"status": {"conditions": [a_condition("Completed")]}}
 
@@ -81,11 +83,57 @@ ACTIONS: dict[str, tuple[Snapshot, list[str]]] = {
         a_snapshot(a_jobset(W, **DNS, **DONE), succeeded(W0), a_job(W1)),
         [f"-{W1}"],
     ),
+    "what runs when it has failed goes, what failed stays": (
+        a_snapshot(a_jobset(W, status={"conditions": [a_condition("Failed")]}, **DNS), failed(), a_job(W1)),
+        [f"-{W1}"],
+    ),
+    "nothing is suspended once finished": (
+        a_snapshot(a_jobset(W, suspend=True, **DONE), succeeded(), a_job(W1)),
+        [f"-{W1}"],
+    ),
+    "nothing is resumed or made anew once finished": (
+        a_snapshot(a_jobset(W, **DONE, **DNS, **CLAIMS), suspended(deleted=True)),
+        [],
+    ),
     "old Jobs of a finished JobSet stay": (
         a_snapshot(a_jobset(W, status={"restarts": 1, "conditions": [a_condition("Failed")]}), a_job()),
         [],
     ),
+    "blocking: one Job that restarts alone keeps all waiting": (
+        a_snapshot(
+            a_jobset(A, W, failurePolicy={"restartStrategy": "BlockingRecreate"}, status=ONE_AGAIN),
+            ready(own_attempt="0"),
+            gates=("restart_job",),
+        ),
+        [f"-{W0}"],
+    ),
+    "in place without the gate is to recreate": (
+        a_snapshot(a_jobset(W, failurePolicy=IN_PLACE, status={"restarts": 1}), a_job(), pods=(a_pod(),)),
+        [f"-{W0}", f"+{W1}"],
+    ),
     "in order: the first role": (a_snapshot(a_jobset(A, B, **IN_ORDER)), ["+train-a-0"]),
+    "in order while suspended: all roles": (
+        a_snapshot(a_jobset(A, B, suspend=True, **IN_ORDER)),
+        ["+train-a-0", "+train-b-0"],
+    ),
+    "in order, anew after a restart": (
+        a_snapshot(a_jobset(A, B, **IN_ORDER, status={"restarts": 1})),
+        ["+train-a-0"],
+    ),
+    "a dependent whose dependency is no longer ready stays": (
+        a_snapshot(a_jobset(A, an_rjob("b", 1, dependsOn=AFTER)), a_job("train-a-0"), ready("train-b-0")),
+        [],
+    ),
+    "a dependent whose dependency is no longer ready is not made anew": (
+        a_snapshot(a_jobset(A, an_rjob("b", 2, dependsOn=AFTER)), a_job("train-a-0"), ready("train-b-0")),
+        [],
+    ),
+    "a dependent is not resumed before its dependency is ready": (
+        a_snapshot(
+            a_jobset(A, an_rjob("b", 1, dependsOn=AFTER)), suspended("train-a-0"), suspended("train-b-0")
+        ),
+        ["resume train-a-0"],
+    ),
     "a dependent waits": (a_snapshot(a_jobset(A, an_rjob("b", 1, dependsOn=AFTER))), ["+train-a-0"]),
     "created suspended, Service and claims too": (
         a_snapshot(a_jobset(A, suspend=True, **DNS, **CLAIMS)),
@@ -134,6 +182,34 @@ RESTARTED: dict[str, Any] = {"conditions": [a_condition("RestartingJobSet")]}
 EVENTS: dict[str, tuple[Snapshot, list[str], str | None]] = {
     "counts alone tell nobody": (a_snapshot(a_jobset(W), ready()), [], None),
     "failed": (a_snapshot(a_jobset(W), failed()), ["FailedJobs"], "Failed"),
+    "failed while suspended": (
+        a_snapshot(a_jobset(W, suspend=True), failed(), suspended(W1)),
+        ["FailedJobs"],
+        "Failed",
+    ),
+    "roles without Jobs never complete": (a_snapshot(a_jobset(an_rjob("a", 0), **DNS)), [], None),
+    "dependencies have no startup conditions": (
+        a_snapshot(a_jobset(A, an_rjob("b", 1, dependsOn=AFTER)), ready("train-a-0")),
+        [],
+        None,
+    ),
+    "in order while suspended, no startup conditions": (
+        a_snapshot(a_jobset(A, B, suspend=True, **IN_ORDER)),
+        ["SuspendedJobs"],
+        None,
+    ),
+    "in order, anew after a restart": (
+        a_snapshot(
+            a_jobset(
+                A,
+                B,
+                **IN_ORDER,
+                status={"restarts": 1, "conditions": [a_condition("StartupPolicyCompleted")]},
+            )
+        ),
+        ["InOrderStartupPolicyInProgress"],
+        None,
+    ),
     "restarted": (
         a_snapshot(a_jobset(W, **RESTART), failed()),
         ["DefaultFailurePolicy", "RestartJobSetFailurePolicyAction"],
@@ -250,6 +326,18 @@ STEADY = {
     "it is suspended": settled(a_jobset(W, suspend=True), suspended(), suspended(W1)),
     "it has completed": settled(a_jobset(W), succeeded(), succeeded(W1)),
     "it has failed": settled(a_jobset(W), failed()),
+    "its pods are in step": settled(
+        a_jobset(A, failurePolicy=IN_PLACE),
+        ready("train-a-0"),
+        pods=(a_pod(attempt="3"),),
+        gates=("in_place_restart",),
+    ),
+    "its pods are out of step": settled(
+        a_jobset(an_rjob("a", 1, size=2), failurePolicy=IN_PLACE),
+        ready("train-a-0", size=2),
+        pods=(a_pod(attempt="3"), a_pod("train-a-0-1", attempt="2")),
+        gates=("in_place_restart",),
+    ),
     "it runs in order": settled(a_jobset(A, B, **IN_ORDER), ready("train-a-0"), ready("train-b-0")),
 }
 
@@ -323,7 +411,36 @@ def test_roles_are_counted_in_descending_order() -> None:
     plan = decide(a_snapshot(a_jobset(A, B)))
 
     assert plan.status is not None
-    assert [entry["name"] for entry in write_status(plan.status, None)["replicatedJobsStatus"]] == ["b", "a"]
+    zeros = dict.fromkeys(("ready", "succeeded", "failed", "active", "suspended"), 0)
+    assert write_status(plan.status, None)["replicatedJobsStatus"] == [
+        {"name": "b", **zeros},
+        {"name": "a", **zeros},
+    ]
+
+
+def test_a_restart_of_all_makes_no_lists_of_single_restarts() -> None:
+    plan = decide(a_snapshot(a_jobset(W, **RESTART), failed(own_attempt="0"), gates=("restart_job",)))
+
+    assert plan.status is not None
+    written = write_status(plan.status, None)
+    assert written["restarts"] == 1
+    assert set(written["replicatedJobsStatus"][0]) == {
+        "name",
+        "ready",
+        "succeeded",
+        "failed",
+        "active",
+        "suspended",
+    }
+
+
+def test_conditions_tell_no_generation() -> None:
+    plan = decide(a_snapshot(a_jobset(W, metadata={"generation": 3}), failed()))
+
+    assert plan.status is not None
+    assert [sorted(condition) for condition in write_status(plan.status, None)["conditions"]] == [
+        ["lastTransitionTime", "message", "reason", "status", "type"]
+    ]
 
 
 def test_a_jobset_without_roles_has_no_counts() -> None:

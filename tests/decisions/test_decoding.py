@@ -6,8 +6,8 @@ import pytest
 
 from jobset.kube.errors import BadRequest
 from jobset.kube.resources import CONFIG_MAPS, CORE_EVENTS, JOBS, PODS, SECRETS, SERVICES, Resource
-from jobset.kube.transport import Request
-from jobset.local.bodies import read_object
+from jobset.kube.transport import JSON_PATCH, Request
+from jobset.local.bodies import read_object, read_patch
 from jobset.local.decoding import decode
 from jobset.local.kinds.registry import KINDS
 
@@ -65,6 +65,18 @@ def test_times_are_written_in_utc() -> None:
     assert pod["status"]["conditions"][0]["lastTransitionTime"] == "2030-01-01T00:00:00Z"
 
 
+BASE64 = {
+    "lines, as a block of a manifest has them": ("YWJj\nZGVm\n", "YWJjZGVm"),
+    "bits behind the end": ("YR==", "YQ=="),
+    "normal form": ("YQ==", "YQ=="),
+}
+
+
+@pytest.mark.parametrize(("given", "kept"), BASE64.values(), ids=BASE64)
+def test_base64_is_written_in_its_normal_form(given: str, kept: str) -> None:
+    assert decoded(SECRETS, {"metadata": {"name": "s"}, "data": {"k": given}})["data"] == {"k": kept}
+
+
 FIELD = "json: cannot unmarshal"
 WRONG: dict[str, tuple[Resource, dict[str, Any], str]] = {
     "a number for a text": (
@@ -118,6 +130,13 @@ WRONG: dict[str, tuple[Resource, dict[str, Any], str]] = {
         "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     ),
     "no base64": (SECRETS, {"data": {"k": "a!"}}, "illegal base64 data at input byte 1"),
+    "no ASCII in base64": (SECRETS, {"data": {"k": "YQé="}}, "illegal base64 data at input byte 2"),
+    "no microseconds": (
+        CORE_EVENTS,
+        {"metadata": {"name": "e"}, "involvedObject": {}, "eventTime": "2030-01-01T00:00:00Z"},
+        'parsing time "2030-01-01T00:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": '
+        'cannot parse "Z" as ".000000"',
+    ),
     "no time": (
         PODS,
         {"metadata": {"name": "p", "deletionTimestamp": "now"}},
@@ -147,6 +166,12 @@ BODIES = {
     "no colon": ('{"a" 1}', "invalid character '1' after object key"),
     "no comma in an object": ('{"a":1 "b":2}', "invalid character '\"' after object key:value pair"),
     "no comma in a list": ('{"a":[1 2]}', "invalid character '2' after array element"),
+    "a number that only Python knows": ('{"a":NaN}', "invalid character 'N' looking for beginning of value"),
+    "a negative one": ('{"a":-Infinity}', "invalid character 'I' in numeric literal"),
+    "a kind that is no text": (
+        '{"kind":0}',
+        "json: cannot unmarshal number into Go struct field .kind of type string",
+    ),
     "something after the end": ("{}x", "invalid character 'x' after top-level value"),
 }
 
@@ -159,3 +184,32 @@ def test_a_body_that_is_no_json(text: str, words: str) -> None:
         read_object(request, KINDS[("v1", "ConfigMap")])
 
     assert str(caught.value) == f"{START}{words} ({text})"
+
+
+def test_half_of_a_surrogate_pair_is_read_as_the_replacement_character() -> None:
+    request = Request(
+        method="POST", path="", body='{"kind":"ConfigMap","data":{"k":"\\ud800 \\ud83d\\ude00"}}'
+    )
+
+    assert read_object(request, KINDS[("v1", "ConfigMap")])["data"] == {"k": "\ufffd \U0001f600"}
+
+
+JSON_PATCHES = {
+    "a number for an operation": ([1], "number into Go value of type handlers.jsonPatchOp"),
+    "a list for an operation": ([[]], "array into Go value of type handlers.jsonPatchOp"),
+    "a number for a path": (
+        [{"op": "remove", "path": 3}],
+        "number into Go struct field jsonPatchOp.path of type string",
+    ),
+    "no list": ({}, "object into Go value of type []handlers.jsonPatchOp"),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), JSON_PATCHES.values(), ids=JSON_PATCHES)
+def test_a_json_patch_of_the_wrong_form(body: Any, words: str) -> None:
+    request = Request(method="PATCH", path="", body=body, content_type=JSON_PATCH)
+
+    with pytest.raises(BadRequest) as caught:
+        read_patch(request, KINDS[("v1", "ConfigMap")])
+
+    assert str(caught.value) == f"error decoding patch: json: cannot unmarshal {words}"

@@ -58,6 +58,16 @@ def test_it_goes_at_once(rules: Any, given: Any, request_: DeleteRequest) -> Non
     assert decide_deletion(given, rules, request_, NOW).goes_now
 
 
+def test_what_goes_is_first_freed_of_the_collectors_finalizer() -> None:
+    waiting = obj("foregroundDeletion", deletionTimestamp=ASKED, deletionGracePeriodSeconds=0)
+
+    verdict = decide_deletion(waiting, CONFIG_MAP_RULES, ask("Background"), NOW)
+
+    assert verdict.marked is not None
+    assert "finalizers" not in verdict.marked["metadata"]
+    assert verdict.goes_now
+
+
 def marked(finalizers: list[str] | None, grace: int, at: str) -> tuple[list[str] | None, int, str]:
     return finalizers, grace, at
 

@@ -87,6 +87,11 @@ CASES = {
     "groups": (a_template(securityContext={"fsGroup": 5}), ["t.spec.securityContext.fsGroup ~"]),
     "a cluster's DNS": (a_template(dnsPolicy="ClusterFirst"), []),
     "no cluster's DNS": (a_template(dnsPolicy="Default"), ["t.spec.dnsPolicy ~"]),
+    "a shared process namespace": (
+        a_template(shareProcessNamespace=True),
+        ["t.spec.shareProcessNamespace ~"],
+    ),
+    "processes of its own": (a_template(shareProcessNamespace=False), []),
     "an empty directory": (a_volume(emptyDir={}), []),
     "a network volume": (a_volume(nfs={"server": "s", "path": "/"}), ["t.spec.volumes[0].nfs -"]),
     "a CSI volume": (a_volume(csi={"driver": "d"}), ["t.spec.volumes[0].csi -"]),

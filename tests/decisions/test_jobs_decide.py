@@ -1,9 +1,9 @@
 """What the Job controller decides: tables over pods and their ends."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from jobset.local.jobs.decide import decide_job
 from jobset.local.jobs.failure_policy import FailureAction, FailureRule, OnExitCodes

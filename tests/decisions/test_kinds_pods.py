@@ -29,6 +29,17 @@ def errors_of(pod):
     return [f"{error.field}: {error.message()}" for error in validate_pod(pod)]
 
 
+def test_a_pod_that_asks_for_a_token_has_an_account():
+    token = {
+        "projected": {"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}}]}
+    }
+
+    pod = with_volume(**token)
+
+    assert errors_of(pod) == []
+    assert pod["spec"]["serviceAccountName"] == pod["spec"]["serviceAccount"] == "default"
+
+
 def fields_of(errors):
     return [error.field for error in errors]
 

@@ -195,6 +195,14 @@ def test_what_stops(pod, facts, names):
     assert stopped(decide(pod, *facts)) == names
 
 
+def test_a_grace_period_of_zero_is_the_shortest_not_the_default():
+    pod = a_pod(inits=[SIDECAR], terminationGracePeriodSeconds=0)
+
+    (stop,) = decide(pod, running("proxy"), ended()).actions
+
+    assert stop.grace == timedelta(seconds=1)
+
+
 def test_a_probe_may_bring_its_own_grace_period():
     probe = {"terminationGracePeriodSeconds": 3}
     pod = a_pod(a_container(livenessProbe=probe), restartPolicy="Always", terminationGracePeriodSeconds=60)

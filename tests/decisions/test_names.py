@@ -21,6 +21,7 @@ from jobset.local.names.resolver import (
     hosts_file_first,
     name_servers,
     tells_all_addresses,
+    with_dns_config,
     without_silent_servers,
 )
 from jobset.local.names.ways import (
@@ -313,6 +314,37 @@ RESOLV_CONF = {
 @pytest.mark.parametrize(("silent", "text"), RESOLV_CONF.values(), ids=RESOLV_CONF)
 def test_silent_name_servers_are_left_out(silent, text):
     assert without_silent_servers("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch lab\n", silent) == text
+
+
+DNS_CONFIGS = {
+    "more servers, searches and options": (
+        {
+            "nameservers": ["10.0.0.9", "10.0.0.1"],
+            "searches": ["a.example", "lab"],
+            "options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}],
+        },
+        "ClusterFirst",
+        "nameserver 10.0.0.1\nnameserver 10.0.0.9\nsearch lab a.example\noptions timeout:1 ndots:2 edns0\n",
+    ),
+    "nothing of the machine": (
+        {"nameservers": ["10.0.0.9"], "searches": ["a.example"]},
+        "None",
+        "nameserver 10.0.0.9\nsearch a.example\n",
+    ),
+    "more servers than a resolver asks": (
+        {"nameservers": ["10.0.0.2", "10.0.0.3", "10.0.0.4"]},
+        "Default",
+        "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n"
+        "search lab\noptions ndots:5 timeout:1\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "policy", "text"), DNS_CONFIGS.values(), ids=DNS_CONFIGS)
+def test_a_pods_dns_config_joins_the_machines_settings(config, policy, text):
+    machine = "# of the lab\nnameserver 10.0.0.1\nsearch lab\noptions ndots:5 timeout:1\n"
+
+    assert with_dns_config(machine, config, policy) == text
 
 
 def test_settings_of_the_resolver_are_read():

@@ -53,3 +53,9 @@ def test_addresses_of_pods_that_are_not_ready_are_published(network: Any, publis
 
 def test_the_service_is_named_after_the_subdomain() -> None:
     assert build_service(a_jobset(network={"subdomain": "net"}), {})["metadata"]["name"] == "net"
+
+
+def test_the_service_is_named_after_the_name_that_was_generated() -> None:
+    jobset = a_jobset(metadata={"name": "train-x7k2p", "generateName": "train-"})
+
+    assert build_service(jobset, {})["metadata"]["name"] == "train-x7k2p"

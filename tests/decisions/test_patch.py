@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from jobset.local.merging import merge_schema
-from jobset.local.patch import BadPatch, PatchMisfit, json_patch, merge_patch, strategic_merge_patch
+from jobset.local.patch import (
+    BadDirective,
+    BadPatch,
+    PatchMisfit,
+    json_patch,
+    merge_patch,
+    strategic_merge_patch,
+)
 
 MERGES: dict[str, tuple[Any, Any, Any]] = {
     "a member is added": ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
@@ -37,7 +44,8 @@ OPERATIONS: dict[str, tuple[Any, list[dict[str, Any]], Any]] = {
     "add into a list": ([1, 3], [op("add", "/1", value=2)], [1, 2, 3]),
     "add at the end": ([1], [op("add", "/-", value=2)], [1, 2]),
     "add after the last": ([1], [op("add", "/1", value=2)], [1, 2]),
-    "add the whole": ({"a": 1}, [op("add", "", value={})], {}),
+    "replace the whole": ({"a": 1}, [op("replace", "", value={})], {}),
+    "no value is null": ({"a": 1}, [op("add", "/b"), op("replace", "/a")], {"a": None, "b": None}),
     "remove from a list": ([1, 2], [op("remove", "/0")], [2]),
     "remove counted from the end": ([1, 2], [op("remove", "/-1")], [1]),
     "remove deep": ({"a": {"b": 1, "c": 2}}, [op("remove", "/a/b")], {"a": {"c": 2}}),
@@ -67,9 +75,11 @@ MISFITS: dict[str, tuple[Any, dict[str, Any]]] = {
     "adding below a scalar": ({"a": 1}, op("add", "/a/b", value=1)),
     "an index out of range": ([1], op("add", "/5", value=1)),
     "a name as index": ([1], op("remove", "/x")),
+    "an index that only Python reads as a number": ([1, 2], op("remove", "/1_0")),
+    "an index with a space": ([1, 2], op("remove", "/ 1")),
     "moving into itself": ({"a": {}}, move("/a", "/a/b")),
     "an unknown operation": ({}, op("what", "/a")),
-    "no value": ({}, op("add", "/a")),
+    "adding the whole": ({"a": 1}, op("add", "", value={})),
     "no pointer": ({"a": 1}, op("remove", "a")),
     "no path": ({}, {"op": "remove"}),
 }
@@ -129,6 +139,12 @@ STRATEGIC: dict[str, tuple[str, Any, Any, Any]] = {
         {"$deleteFromPrimitiveList/finalizers": ["a"]},
         {"finalizers": ["b"]},
     ),
+    "scalars to delete that are no list are passed over": (
+        META,
+        {"finalizers": ["a", "b"]},
+        {"$deleteFromPrimitiveList/finalizers": "a"},
+        {"finalizers": ["a", "b"]},
+    ),
     "an object is replaced": (
         SPEC,
         {"nodeSelector": {"a": "1"}},
@@ -171,6 +187,7 @@ def test_a_strategic_merge_patch(schema: str, document: Any, patch: Any, result:
 BAD = {
     "an element without its key": {"containers": [{"image": "x"}]},
     "an unknown directive": {"$patch": "what"},
+    "an order that is no list": {"$setElementOrder/containers": "a"},
 }
 
 
@@ -178,6 +195,24 @@ BAD = {
 def test_a_strategic_merge_patch_without_sense(patch: Any) -> None:
     with pytest.raises(BadPatch):
         strategic_merge_patch(TWO, patch, merge_schema(SPEC))
+
+
+DIRECTIVES = {
+    "keys to retain that are no list": (
+        {"volumes": [{"name": "v", "$retainKeys": 3}]},
+        "invalid patch format of retainKeys",
+    ),
+    "a key that is set and not retained": (
+        {"volumes": [{"name": "v", "$retainKeys": ["name"], "emptyDir": {}}]},
+        "invalid patch format of retainKeys",
+    ),
+}
+
+
+@pytest.mark.parametrize(("patch", "words"), DIRECTIVES.values(), ids=DIRECTIVES)
+def test_a_directive_of_the_wrong_form(patch: Any, words: str) -> None:
+    with pytest.raises(BadDirective, match=words):
+        strategic_merge_patch({**TWO, "finalizers": ["a"]}, patch, merge_schema(SPEC))
 
 
 def test_patches_leave_the_document_alone() -> None:

@@ -10,7 +10,7 @@ from jobset.core.placement import (
     EvictPod,
     PlacementPlan,
     decide_placement,
-    disruption_status,
+    disruption_patch,
     is_scheduled_leader,
 )
 from tests.builders import NOW, a_condition, a_pod, at
@@ -82,6 +82,8 @@ LEADERS = {
     "scheduled and alive": (leader(), True),
     "not scheduled": (leader(node=""), False),
     "going": (leader(deleted=True), False),
+    "failed": (leader(phase="Failed"), False),
+    "done": (leader(phase="Succeeded"), False),
     "a follower": (member(1, node="node-1"), False),
     "not exclusive": (a_pod(annotations={keys.JOB_COMPLETION_INDEX: "0"}, node="node-1"), False),
 }
@@ -93,8 +95,7 @@ def test_who_decides_for_the_others(pod: ChildPod, decides: bool) -> None:
 
 
 def test_an_evicted_pod_is_marked_as_a_disruption_target() -> None:
-    ready, stale = a_condition("Ready"), a_condition("DisruptionTarget", "False")
-    pod = a_pod(status={"conditions": [stale, ready]})
+    pod = a_pod(status={"conditions": [a_condition("DisruptionTarget", "False")]})
     mark = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -103,8 +104,8 @@ def test_an_evicted_pod_is_marked_as_a_disruption_target() -> None:
         "message": "Pod violated JobSet exclusive placement policy",
     }
 
-    status = disruption_status(pod, NOW)
+    patch = disruption_patch(pod, NOW)
 
-    assert status == {**pod.raw["status"], "conditions": [ready, mark]}
+    assert patch == {"metadata": {"uid": pod.uid}, "status": {"conditions": [mark]}}
     assert not pod.is_disruption_target
-    assert a_pod(status=status).is_disruption_target
+    assert a_pod(status=patch["status"]).is_disruption_target

@@ -1,8 +1,15 @@
 """The live table: what it shows, and what it folds away when there is little height."""
 
-from jobset.cli.render.lines import clean_for_terminal
+import io
+
+import pytest
+import rich.console
+
+from jobset.cli.live import LiveScreen, build_table
+from jobset.cli.render.lines import clean_for_terminal, render_change
 from jobset.cli.render.rows import Row, build_rows
-from tests.run_builders import a_history, a_job, a_jobset, a_pod, at, running, waiting
+from jobset.local.runs.changes import Change
+from tests.run_builders import a_history, a_job, a_jobset, a_pod, at, condition, running, waiting
 
 READY = [{"type": "Ready", "status": "True"}]
 
@@ -66,3 +73,85 @@ def test_log_lines_cannot_spoil_the_table():
     dirty = "\x1b[2K\x1b[1A10%\r\x1b[32m90%\x1b[0m\x07\x1b]0;title\x07!"
 
     assert clean_for_terminal(dirty) == "\x1b[32m90%\x1b[0m!"
+
+
+def test_a_change_is_one_line_whatever_a_probe_said():
+    text = "Unhealthy: Liveness probe failed: one\n\x1b[2Jtwo\n"
+    change = Change(at=at(0), kind="Pod", namespace="default", name="p", text=text)
+
+    assert render_change(change, "default").partition(" ")[2] == (
+        "pod/p Unhealthy: Liveness probe failed: one two"
+    )
+
+
+def test_a_role_counts_the_jobs_that_are_ready_as_its_jobset_does():
+    story = a_history(
+        a_jobset(roles={"workers": 3}),
+        a_job("train-workers-0", active=1, ready=1),
+        a_job("train-workers-1", active=1),
+        a_job("train-workers-2", succeeded=1, conditions=[condition("Complete")]),
+    )
+
+    rows = build_rows(story, at(60), height=20)
+
+    assert table(rows)[1] == "  workers 2 Active, 1 Complete 2/3"
+
+
+LONG = (
+    Row(depth=0, name="train", state="Running", age="12s"),
+    Row(depth=1, name="workers", state="17 Active, 1 Failing, 1 Failed", ready="17/19"),
+    Row(depth=2, name="train-workers-with-a-long-name-0", state="Failing", ready="0/2", age="12s"),
+    Row(
+        depth=3,
+        name="train-workers-with-a-long-name-0-1-x2k4p",
+        state="Failed",
+        ready="0/1",
+        node="laptop",
+        age="12s",
+        reason="exit code 3",
+    ),
+)
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120])
+def test_the_table_is_never_wider_than_the_terminal(width):
+    lines = drawn(LONG, width)
+
+    assert len(lines) == len(LONG) + 1
+    assert max(map(len, lines)) <= width
+
+
+def test_where_a_name_must_be_cut_its_end_and_the_reason_stay():
+    lines = drawn(LONG, 80)
+
+    assert lines[-1].split() == [
+        "…long-name-0-1-x2k4p",
+        "Failed",
+        "0/1",
+        "laptop",
+        "12s",
+        "exit",
+        "code",
+        "3",
+    ]
+
+
+def test_lines_above_the_table_are_whole():
+    stream = Terminal()
+    screen = LiveScreen(stream)
+
+    screen.write("x" * 200 + "\n")
+
+    assert "x" * 200 + "\n" in stream.getvalue()
+    screen.close()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(rows: tuple[Row, ...], width: int) -> list[str]:
+    console = rich.console.Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(build_table(rows, width))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]

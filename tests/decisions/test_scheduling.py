@@ -57,6 +57,12 @@ def node_affinity(*expressions):
     return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}
 
 
+def by_name(name, **more):
+    fields = [{"key": "metadata.name", "operator": "In", "values": [name]}]
+    terms = {"nodeSelectorTerms": [{"matchFields": fields, **more}]}
+    return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}
+
+
 def spread(key, skew=1, **labels):
     return {
         "topologySpreadConstraints": [
@@ -118,6 +124,13 @@ PLACES = {
         [a_pod("x", on="a", **WEB)],
         "b",
     ),
+    "anywhere when the constraint selects everything": (
+        a_pod(requests={"cpu": "3"}, **spread("pool")),
+        [A, a_node("b", pool="b", cpu="1")],
+        [a_pod("x", on="a")],
+        "a",
+    ),
+    "the node that it names": (a_pod(**by_name("b")), [A, B], [], "b"),
     "a port that another pod has on another address": (
         a_pod(container={"ports": [{"hostPort": 80, "hostIP": "10.0.0.1"}]}),
         [A],
@@ -151,6 +164,7 @@ def test_where_a_pod_goes(pod, nodes, pods, place):
     assert schedule(pod, a_cluster(*nodes, pods=pods)) == Bind(node=place)
 
 
+PREEMPTION = "no new claims to deallocate, preemption"
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NO_HELP = "Preemption is not helpful for scheduling"
 WAITS = {
@@ -158,46 +172,61 @@ WAITS = {
         a_pod(requests={"cpu": "2"}),
         [A],
         [a_pod("x", on="a", requests={"cpu": "3"})],
-        f"1 Insufficient cpu. preemption: 0/1 nodes are available: 1 {NO_VICTIMS}.",
+        f"1 Insufficient cpu. {PREEMPTION}: 0/1 nodes are available: 1 {NO_VICTIMS}.",
     ),
     "too large for any node": (
         a_pod(requests={"cpu": "64", "nvidia.com/gpu": "1"}),
         [A, B],
         [],
-        "2 Insufficient cpu, 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available: "
+        f"2 Insufficient cpu, 2 Insufficient nvidia.com/gpu. {PREEMPTION}: 0/2 nodes are available: "
         f"2 {NO_HELP}.",
     ),
     "too many pods": (
         a_pod(),
         [a_node("a", pods="1")],
         [a_pod("x", on="a")],
-        f"1 Too many pods. preemption: 0/1 nodes are available: 1 {NO_VICTIMS}.",
+        f"1 Too many pods. {PREEMPTION}: 0/1 nodes are available: 1 {NO_VICTIMS}.",
     ),
     "several reasons": (
         a_pod(nodeSelector={"pool": "c"}),
         [A, a_node("t", taints=[GPU]), a_node("u", unschedulable=True)],
         [],
         "1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s), "
-        f"1 node(s) were unschedulable. preemption: 0/3 nodes are available: 3 {NO_HELP}.",
+        f"1 node(s) were unschedulable. {PREEMPTION}: 0/3 nodes are available: 3 {NO_HELP}.",
+    ),
+    "another node by name": (
+        a_pod(**by_name("z")),
+        [A, B],
+        [],
+        f"2 node(s) didn't satisfy plugin(s) [NodeAffinity]. {PREEMPTION}: 0/2 nodes are available: "
+        f"2 {NO_HELP}.",
+    ),
+    "a node by name that is not as wanted": (
+        a_pod(**by_name("a", matchExpressions=[{"key": "disk", "operator": "Exists"}])),
+        [A, B],
+        [],
+        "1 node(s) didn't match Pod's node affinity/selector, "
+        f"1 node(s) didn't satisfy plugin(s) [NodeAffinity]. {PREEMPTION}: 0/2 nodes are available: "
+        f"2 {NO_HELP}.",
     ),
     "nobody to be near": (
         a_pod(**required("podAffinity", near("pool", app="web"))),
         [A],
         [],
-        f"1 node(s) didn't match pod affinity rules. preemption: 0/1 nodes are available: 1 {NO_HELP}.",
+        f"1 node(s) didn't match pod affinity rules. {PREEMPTION}: 0/1 nodes are available: 1 {NO_HELP}.",
     ),
     "somebody to be far from": (
         a_pod(**required("podAntiAffinity", near("pool", app="web"))),
         [A],
         [a_pod("x", on="a", **WEB)],
-        "1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes are available: "
+        f"1 node(s) didn't match pod anti-affinity rules. {PREEMPTION}: 0/1 nodes are available: "
         f"1 {NO_VICTIMS}.",
     ),
     "kept away": (
         a_pod(**WEB),
         [A],
         [a_pod("x", on="a", **required("podAntiAffinity", near("pool", app="web")))],
-        "1 node(s) didn't satisfy existing pods anti-affinity rules. preemption: 0/1 nodes are available: "
+        f"1 node(s) didn't satisfy existing pods anti-affinity rules. {PREEMPTION}: 0/1 nodes are available: "
         f"1 {NO_VICTIMS}.",
     ),
     "no such topology": (
@@ -205,26 +234,26 @@ WAITS = {
         [A],
         [],
         "1 node(s) didn't match pod topology spread constraints (missing required label). "
-        f"preemption: 0/1 nodes are available: 1 {NO_HELP}.",
+        f"{PREEMPTION}: 0/1 nodes are available: 1 {NO_HELP}.",
     ),
     "a taken port": (
         a_pod(container={"ports": [{"hostPort": 80}]}),
         [A],
         [a_pod("x", on="a", container={"ports": [{"hostPort": 80, "hostIP": "10.0.0.2"}]})],
-        "1 node(s) didn't have free ports for the requested pod ports. preemption: 0/1 nodes are available: "
-        f"1 {NO_VICTIMS}.",
+        f"1 node(s) didn't have free ports for the requested pod ports. {PREEMPTION}: "
+        f"0/1 nodes are available: 1 {NO_VICTIMS}.",
     ),
     "a pod that may not preempt": (
         a_pod(requests={"cpu": "9"}, preemptionPolicy="Never"),
         [A],
         [],
-        "1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.",
+        f"1 Insufficient cpu. {PREEMPTION}: not eligible due to preemptionPolicy=Never.",
     ),
     "a claim that is missing": (
         a_pod(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]),
         [A],
         [],
-        f'persistentvolumeclaim "data" not found. preemption: 0/1 nodes are available: 1 {NO_HELP}.',
+        'persistentvolumeclaim "data" not found. not found',
     ),
 }
 
@@ -250,7 +279,9 @@ def test_a_claim_must_be_usable():
     bound = schedule(pod, a_cluster(A, claims={("default", "data"): True}))
 
     assert isinstance(unbound, Unschedulable)
-    assert "pod has unbound immediate PersistentVolumeClaims." in unbound.message
+    assert unbound.message == (
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    )
     assert bound == Bind(node="a")
 
 

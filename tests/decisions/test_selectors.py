@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobset.kube.resources import CONFIG_MAPS, CORE_EVENTS, EVENTS, JOBS, JOBSETS, PODS, Resource
+from jobset.kube.resources import CONFIG_MAPS, CORE_EVENTS, EVENTS, JOBS, JOBSETS, PODS, SERVICES, Resource
 from jobset.local.selectors import BadSelector, field_predicate, label_predicate
 
 LABELS = {
@@ -115,6 +115,7 @@ def test_a_field_selector(resource: Resource, text: str, obj: dict[str, object],
 
 UNKNOWN = {
     "a pod": (PODS, "field label not supported: spec.x"),
+    "a Service": (SERVICES, "field label not supported: spec.x"),
     "a Job": (JOBS, 'field label "spec.x" not supported for Job'),
     "a JobSet": (JOBSETS, "field label not supported: spec.x"),
     "a ConfigMap": (
@@ -130,6 +131,30 @@ def test_a_field_that_cannot_be_selected(resource: Resource, message: str) -> No
         field_predicate("spec.x=1", resource)
 
     assert str(caught.value) == message
+
+
+NOT_BOTH = {"of the other API": (EVENTS, "involvedObject.name"), "and back": (CORE_EVENTS, "regarding.name")}
+
+
+@pytest.mark.parametrize(("resource", "label"), NOT_BOTH.values(), ids=NOT_BOTH)
+def test_each_event_api_has_its_own_fields(resource: Resource, label: str) -> None:
+    with pytest.raises(BadSelector, match=f"field label not supported: {label}"):
+        field_predicate(f"{label}=x", resource)
+
+
+ESCAPES = {
+    "a second operator": ("metadata.name=a=b", "unescaped character in value: 61"),
+    "an escape of nothing special": (r"metadata.name=a\x", r"invalid escape sequence: \x"),
+    "an escape of nothing": ("metadata.name=a\\", "invalid escape sequence: \\"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), ESCAPES.values(), ids=ESCAPES)
+def test_a_field_value_with_a_wrong_escape(text: str, words: str) -> None:
+    with pytest.raises(BadSelector) as caught:
+        field_predicate(text, PODS)
+
+    assert str(caught.value) == f"invalid field selector: {words}"
 
 
 def test_a_field_selector_needs_an_operator() -> None:

@@ -65,6 +65,18 @@ CASES: dict[str, tuple[JobSet, Any, str, bool]] = {
         False,
     ),
     "a dependent waits, others do not": (a_jobset(*B_AFTER_A), NOTHING, "ac", False),
+    "a dependency without Jobs is reached at once": (
+        a_jobset(an_rjob("a", 0), an_rjob("b", dependsOn=needs(("a", "Complete")))),
+        counts(a={}, b={}),
+        "ab",
+        False,
+    ),
+    "a dependency is reached while suspended": (
+        a_jobset(*B_AFTER_A, suspend=True),
+        counts(a={"succeeded": 2}, b={}, c={}),
+        "abc",
+        False,
+    ),
     "Ready is reached by ready, failed and succeeded Jobs": (
         a_jobset(*B_AFTER_A),
         counts(a={"ready": 1, "failed": 1}, b={}, c={}),

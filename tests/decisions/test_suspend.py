@@ -40,6 +40,19 @@ CASES = {
         pods(tolerations=[FIVE, dict(FIVE)]),
         {"spec": {"tolerations": [FIVE]}},
     ),
+    "what is empty is as good as left out": (
+        pods(tolerations=[{"key": "a"}, {"key": "b", "operator": ""}], schedulingGates=[GATE]),
+        pods(
+            tolerations=[{"key": "a", "value": "", "tolerationSeconds": None}, {"key": "b"}],
+            schedulingGates=[GATE],
+        ),
+        {},
+    ),
+    "a toleration for no time at all is another": (
+        pods(tolerations=[{"key": "a"}]),
+        pods(tolerations=[{"key": "a", "tolerationSeconds": 0}]),
+        {"spec": {"tolerations": [{"key": "a"}, {"key": "a", "tolerationSeconds": 0}]}},
+    ),
     "scheduling gates": (
         pods(schedulingGates=[GATE]),
         pods(schedulingGates=[OTHER_GATE, GATE]),

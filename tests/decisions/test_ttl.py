@@ -1,6 +1,6 @@
 """How long a finished JobSet stays."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +27,25 @@ CASES: dict[str, tuple[int | None, list[Any], Any]] = {
         Problem(
             "error checking if ttl expired: unable to find the time when the JobSet default/train finished"
         ),
+    ),
+    "the time told is none": (
+        5,
+        [{"type": "Completed", "status": "True", "lastTransitionTime": "0001-01-01T00:00:00Z"}],
+        Problem(
+            "error checking if ttl expired: unable to find the time when the JobSet default/train finished"
+        ),
+    ),
+    "the time told is none that can be read": (
+        5,
+        [{"type": "Completed", "status": "True", "lastTransitionTime": "2030-01-01t11:59:59z"}],
+        Problem(
+            "error checking if ttl expired: unable to find the time when the JobSet default/train finished"
+        ),
+    ),
+    "the time told is the last that there is": (
+        5,
+        [{"type": "Completed", "status": "True", "lastTransitionTime": "9999-12-31T23:59:59-05:00"}],
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - NOW + timedelta(seconds=5),
     ),
     "it is not finished": (
         5,

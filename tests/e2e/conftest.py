@@ -1,5 +1,6 @@
 """The command as every kind of user has it: root or not, with namespaces or without."""
 
+import itertools
 import os
 import shutil
 import sys
@@ -12,6 +13,8 @@ import pytest
 from tests.e2e.jobset_command import Jobset
 
 _NOBODY = 65534
+_LONELY = itertools.count(100_000 + os.getpid() % 10_000 * 10)
+"""Users who have no process yet, also where tests run side by side."""
 _OTHERS = {
     "as-we-are": (False, ()),
     "without-namespaces": (False, ("--no-namespaces",)),
@@ -39,10 +42,20 @@ def any_jobset(request: pytest.FixtureRequest, home: Path) -> Jobset:
     is_other_user, options = _OTHERS[request.param]
     if not is_other_user:
         return Jobset(home, options=options)
+    return _jobset_as(_NOBODY, home, options)
+
+
+@pytest.fixture
+def lonely_jobset(home: Path) -> Jobset:
+    """The command as a user who has no other process."""
+    return _jobset_as(next(_LONELY), home)
+
+
+def _jobset_as(user: int, home: Path, options: tuple[str, ...] = ()) -> Jobset:
     if os.geteuid() != 0:
         pytest.skip("only root can run the command as another user")
-    os.chown(home, _NOBODY, _NOBODY)
-    prefix = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
+    os.chown(home, user, user)
+    prefix = ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
     return Jobset(home, prefix=prefix, python=(_python_for_everybody(),), options=options)
 
 

@@ -68,11 +68,11 @@ class Jobset:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
         """The command while it runs, in a session of its own; killed when the block is left."""
         process = subprocess.Popen(
             self.argv(*arguments),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -139,17 +139,34 @@ def send(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 def a_jobset(
-    command: str, *, name: str = "story", workers: int = 1, grace: int = 5, env: Any = (), **spec: Any
+    command: str,
+    *,
+    name: str = "story",
+    workers: int = 1,
+    grace: int = 5,
+    env: Any = (),
+    empty_dir: str = "",
+    **spec: Any,
 ) -> str:
-    """A manifest whose workers run a shell command, as JSON, which is YAML too."""
+    """A manifest whose workers run a shell command, as JSON, which is YAML too.
+
+    With `empty_dir` they have an empty volume there.
+    """
     attempt = {"fieldRef": {"fieldPath": "metadata.labels['jobset.sigs.k8s.io/restart-attempt']"}}
-    container = {
+    container: dict[str, Any] = {
         "name": "main",
         "image": "tool",
         "env": [{"name": "ATTEMPT", "valueFrom": attempt}, *env],
         "command": ["sh", "-c", command],
     }
-    pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": grace, "containers": [container]}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": grace,
+        "containers": [container],
+    }
+    if empty_dir:
+        container["volumeMounts"] = [{"name": "empty", "mountPath": empty_dir}]
+        pod["volumes"] = [{"name": "empty", "emptyDir": {}}]
     job = {"backoffLimit": 0, "template": {"spec": pod}}
     roles = [{"name": "workers", "replicas": workers, "template": {"spec": job}}]
     jobset = {

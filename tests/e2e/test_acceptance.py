@@ -31,10 +31,12 @@ addresses = {{name: until(lambda: socket.gethostbyname(name)) for name in names}
 assert len(set(addresses.values())) == 4, addresses
 if rank == 0:
     server = socket.create_server((addresses["pytorch-workers-0-0.pytorch"], port))
-    joined = {{0}}
+    joined, connections = {{0}}, []
     while len(joined) < 4:
-        connection, _ = server.accept()
-        joined.add(int(connection.recv(8)))
+        connections.append(server.accept()[0])
+        joined.add(int(connections[-1].recv(8)))
+    # Nobody ends before all have met: names of pods that have ended are no longer published.
+    for connection in connections:
         connection.sendall(b"ok")
     print("met", sorted(joined), flush=True)
 else:

@@ -1,10 +1,15 @@
 """`jobset run` with real processes: how runs end, and what they say."""
 
 import json
+import os
 import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jobset.local.processes.tree import children_of
 from tests.e2e.jobset_command import ROOT, Jobset, a_jobset, chain, send, wait_for
 
 FAIL_ONCE = 'echo "attempt $ATTEMPT"; [ "$ATTEMPT" != 0 ] || exit 3'
@@ -103,6 +108,50 @@ def test_nothing_is_left_when_the_command_is_killed(any_jobset: Jobset) -> None:
         assert wait_for(lambda: any_jobset.leftovers() == [], 10), any_jobset.leftovers()
 
 
+def test_the_next_start_ends_what_outlived_everybody_who_looked_after_it(home: Path) -> None:
+    jobset = Jobset(home, options=("--no-namespaces",))
+    with jobset.started("run", jobset.manifest(a_jobset("echo ready; sleep 1000 & wait"))) as process:
+        _read_until(process, "ready")
+        (starter,) = children_of(process.pid)
+        reapers = children_of(starter)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in (process.pid, starter, *reapers):
+                os.kill(pid, number)
+        process.wait()
+    outlived = jobset.leftovers()
+
+    done = jobset("run", jobset.manifest(a_jobset("true")))
+
+    assert any("sleep" in left for left in outlived), "nothing to clean up"
+    assert done.code == 0, done.stderr
+    assert wait_for(lambda: jobset.leftovers() == [], 5), jobset.leftovers()
+
+
+def test_links_of_a_killed_run_are_not_in_the_way_of_the_next(any_jobset: Jobset) -> None:
+    place = any_jobset.home / "made" / "data"
+    first = a_jobset(f"echo hi > {place}/x; echo ready; sleep 1000", empty_dir=str(place))
+    with any_jobset.started("run", any_jobset.manifest(first)) as process:
+        _read_until(process, "ready")
+        process.kill()
+        process.wait()
+
+    done = any_jobset("run", any_jobset.manifest(a_jobset(f"ls {place}", empty_dir=str(place))))
+
+    assert done.code == 0, done.stderr
+    assert not place.parent.exists()
+    assert wait_for(lambda: any_jobset.leftovers() == [], 10), any_jobset.leftovers()
+
+
+def test_a_mount_that_is_not_possible_starts_nothing(jobset: Jobset) -> None:
+    manifest = jobset.manifest(a_jobset("true", empty_dir="/etc"))
+
+    done = jobset("run", "--no-namespaces", manifest)
+
+    assert done.code == 2
+    assert "volumeMounts[0].mountPath: /etc exists on this machine" in done.stderr
+    assert "Nothing was started" in done.stderr
+
+
 def test_standard_input_and_directories_are_manifests(jobset: Jobset) -> None:
     folder = jobset.home / "manifests"
     folder.mkdir()
@@ -170,6 +219,35 @@ def test_a_state_directory_serves_one_run_at_a_time(jobset: Jobset) -> None:
     assert f"in use by another run, process {process.pid}" in second.stderr
 
 
+def test_more_pods_than_the_callers_soft_limit_of_open_files_has_room_for(home: Path) -> None:
+    jobset = Jobset(home, prefix=("sh", "-c", 'ulimit -Sn 40; exec "$@"', "sh"))
+    manifest = jobset.manifest(a_jobset("echo $(ulimit -n) files; sleep 1", workers=20))
+
+    done = jobset("run", manifest)
+
+    assert done.code == 0, done.stdout
+    assert done.stdout.count("| 40 files") == 20
+
+
+LACKS = {
+    "no process for the starter": ("--nproc=1", "Error: this machine does not let the run begin: "),
+    "no thread": ("--nproc=2", "Error: this machine does not let the run begin: "),
+    "no process for a container": ("--nproc=3", "message: no more processes are allowed"),
+    "no file for the run": ("--nofile=8", "Error: this machine does not let the run begin: "),
+}
+
+
+@pytest.mark.parametrize(("limit", "said"), LACKS.values(), ids=LACKS)
+def test_what_a_machine_lacks_is_told(lonely_jobset: Jobset, limit: str, said: str) -> None:
+    jobset = replace(lonely_jobset, prefix=("prlimit", limit, *lonely_jobset.prefix))
+
+    done = jobset("run", jobset.manifest(a_jobset("true")))
+
+    assert done.code == 1, done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_run_whose_inputs_are_wrong_starts_nothing(jobset: Jobset) -> None:
     good, bad = a_jobset("touch $JOBSET_TEST_HOME/started"), a_jobset("true", name="Wrong_Name")
 
@@ -179,6 +257,55 @@ def test_a_run_whose_inputs_are_wrong_starts_nothing(jobset: Jobset) -> None:
     assert "bad.yaml:1:" in done.stderr
     assert "Nothing was started" in done.stderr
     assert not (jobset.home / "started").exists()
+
+
+def with_pod(manifest: str, **fields: Any) -> str:
+    """A manifest whose pods have these fields; those of their container in `container`."""
+    jobset = json.loads(manifest)
+    pod = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+    container = fields.pop("container", {})
+    pod |= {**fields, "containers": [{**pod["containers"][0], **container}]}
+    return json.dumps(jobset)
+
+
+def test_everything_that_cannot_be_done_here_is_told_at_once_and_nothing_starts(jobset: Jobset) -> None:
+    privileged = with_pod(
+        a_jobset("touch $JOBSET_TEST_HOME/started", name="one"),
+        container={"securityContext": {"privileged": True}},
+    )
+    without_command = with_pod(a_jobset("true", name="two"), container={"command": []})
+
+    done = jobset(
+        "run", jobset.manifest(privileged, "one.yaml"), jobset.manifest(without_command, "two.yaml")
+    )
+
+    assert done.code == 2
+    for told in ("one.yaml:1:", "securityContext.privileged", "two.yaml:1:", ".command", "--image"):
+        assert told in done.stderr
+    assert not (jobset.home / "started").exists()
+
+
+def test_what_is_ignored_is_told_once_before_the_first_pod_and_in_the_json(jobset: Jobset) -> None:
+    manifest = jobset.manifest(
+        with_pod(a_jobset("echo started", workers=3), container={"imagePullPolicy": "Always"})
+    )
+
+    said = jobset("run", manifest)
+    done = jobset("run", "-o", "json", manifest)
+
+    output = said.stdout + said.stderr
+    assert output.count("imagePullPolicy") == 1
+    assert "imagePullPolicy" in said.stderr or output.index("imagePullPolicy") < output.index("| started")
+    assert [notice for notice in done.report["notices"] if "imagePullPolicy" in json.dumps(notice)]
+
+
+def test_an_image_can_be_given_its_command(jobset: Jobset) -> None:
+    manifest = jobset.manifest(with_pod(a_jobset("true"), container={"command": [], "args": ["a b"]}))
+
+    done = jobset("run", "--image", "tool=echo said", manifest)
+
+    assert done.code == 0, done.stderr
+    assert "| said a b" in done.stdout
 
 
 def _read_until(process: object, word: str) -> str:

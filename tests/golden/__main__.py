@@ -1,8 +1,10 @@
-"""`python -m tests.golden FILES`: play recorded cases on the local plane, one line for each that fails."""
+"""Play recorded cases on the local plane or on a real control plane, one line for each that fails."""
 
+import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +35,44 @@ def read_cases(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def main(files: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The exit status: 1 when any case failed."""
-    passed = failed = skipped = 0
-    for recorded in (case for file in files for case in read_cases(Path(file))):
-        match check(recorded):
+    parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--against", choices=("local", "real"), default="local")
+    parser.add_argument("--only", default="", help="play the cases whose id holds this text")
+    options = parser.parse_args(arguments)
+    cases = [case for file in options.files for case in read_cases(file) if options.only in case["id"]]
+    tally = Tally()
+    if options.against == "real":
+        from tests.golden import real
+
+        real.play_all(cases, tally.add)
+    else:
+        for case in cases:
+            tally.add(case, check(case))
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 1 if tally.failed else 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many cases came to what; tells all but those that passed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, case: Mapping[str, Any], outcome: Outcome) -> None:
+        match outcome:
             case None:
-                passed += 1
+                self.passed += 1
             case Skip(reason):
-                skipped += 1
-                print(f"{recorded['id']}: skipped: {reason}", flush=True)
+                self.skipped += 1
+                print(f"{case['id']}: skipped: {reason}", flush=True)
             case difference:
-                failed += 1
-                print(f"{recorded['id']}: {difference}", flush=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+                self.failed += 1
+                print(f"{case['id']}: {difference}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Play scenarios of the Job controller with scripted pods, in virtual time."""
+"""Play scenarios of the Job controller with scripted pods."""
 
 import re
 from collections import Counter
@@ -11,53 +11,54 @@ from jobset.kube.transport import WatchEvent
 from jobset.local.clock import Clock
 from tests.golden.outcome import Outcome
 from tests.golden.timelines import Timeline
-from tests.golden.worlds import (
-    NAMESPACE,
-    Pace,
-    a_plane,
-    at_some_pace,
-    counted_events,
-    play_pods,
-    seconds,
-    until,
-    watch,
-)
+from tests.golden.worlds import Pace, Stage, a_local_stage, at_some_pace, seconds, until
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 
 
 def check(case: Mapping[str, Any]) -> Outcome:
     """None when the scenario ends as recorded, else the differences."""
-    return at_some_pace(lambda pace, clock: Scenario(case).play(pace, clock))
+
+    async def play_at(pace: Pace, clock: Clock) -> Outcome:
+        async with a_local_stage(clock, pace) as stage:
+            return await play(case, stage)
+
+    return at_some_pace(play_at)
+
+
+async def play(case: Mapping[str, Any], stage: Stage) -> Outcome:
+    """None when the scenario ends as recorded, else the differences."""
+    return await Scenario(case, stage).play()
 
 
 class Scenario:
     """One Job, its script and what was seen of it."""
 
-    def __init__(self, case: Mapping[str, Any]) -> None:
+    def __init__(self, case: Mapping[str, Any], stage: Stage) -> None:
         self.case = case
+        self.stage = stage
         self.conditions = Timeline()
         self.pods: dict[str, list[str]] = {}
         """Pod names by index, `-` for a NonIndexed Job, in order of creation."""
 
-    async def play(self, pace: Pace, clock: Clock) -> Outcome:
-        case = self.case
-        async with a_plane(clock, pace) as plane:
-            play_pods(plane, pace, self.outcome)
-            await watch(plane, JOBS, self.see_job)
-            await watch(plane, PODS, self.see_pod)
-            await plane.client.create(JOBS, self.job())
-            start = seconds()
-            for moment, action in case["timeline"]:
-                await until(start + moment)
-                await self.act(plane.client, action)
-            await until(start + case["seconds"])
-            try:
-                status = (await plane.client.get(JOBS, NAMESPACE, case["id"])).get("status") or {}
-            except NotFound:
-                status = "gone"
-            events = await counted_events(plane.client, "Job", lambda e: f"{e['type']} {e['reason']}")
-            return self.compare(status, events, start + case["seconds"])
+    async def play(self) -> Outcome:
+        case, stage = self.case, self.stage
+        await stage.watch(JOBS, self.see_job)
+        await stage.watch(PODS, self.see_pod)
+        stage.run_beside(stage.play_pods(self.outcome))
+        await stage.client.create(JOBS, self.job())
+        start = seconds()
+        for moment, action in case["timeline"]:
+            await until(start + moment)
+            await self.act(action)
+        await until(start + case["seconds"])
+        try:
+            job = await stage.client.get(JOBS, stage.namespace, case["id"])
+            status = job.get("status") or {}
+        except NotFound:
+            status = "gone"
+        events = await stage.counted_events("Job", lambda e: f"{e['type']} {e['reason']}")
+        return self.compare(status, events, start + case["seconds"])
 
     def job(self) -> dict[str, Any]:
         container = {"name": "c", "image": "x", "command": ["true"]}
@@ -69,21 +70,22 @@ class Scenario:
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": {"name": self.case["id"], "namespace": NAMESPACE},
+            "metadata": {"name": self.case["id"], "namespace": self.stage.namespace},
             "spec": {**self.case["spec"], "template": {"spec": pod}},
         }
 
-    async def act(self, client: Any, action: Mapping[str, Any]) -> None:
+    async def act(self, action: Mapping[str, Any]) -> None:
+        client, namespace = self.stage.client, self.stage.namespace
         if "delete_pod" in action:
-            await client.delete(PODS, NAMESPACE, self.pods[str(action["delete_pod"])][-1])
+            await client.delete(PODS, namespace, self.pods[str(action["delete_pod"])][-1])
         else:
-            await client.patch(JOBS, NAMESPACE, self.case["id"], action)
+            await client.patch(JOBS, namespace, self.case["id"], action)
 
     def outcome(self, pod: Mapping[str, Any]) -> str:
         index = index_of(pod)
         script = self.case["script"]
         listed = script.get(index, script.get("*")) or ["hang"]
-        attempt = self.pods[index].index(pod["metadata"]["name"])
+        attempt = self.names_of(pod).index(pod["metadata"]["name"])
         return str(listed[min(attempt, len(listed) - 1)])
 
     def see_job(self, event: WatchEvent) -> None:
@@ -95,14 +97,19 @@ class Scenario:
         self.conditions.see(seconds(), told)
 
     def see_pod(self, event: WatchEvent) -> None:
-        names = self.pods.setdefault(index_of(event.object), [])
-        if event.type == "ADDED":
-            names.append(event.object["metadata"]["name"])
+        self.names_of(event.object)
+
+    def names_of(self, pod: Mapping[str, Any]) -> list[str]:
+        """All pods of its index so far; one may be asked about before the watch here has told it."""
+        names, name = self.pods.setdefault(index_of(pod), []), pod["metadata"]["name"]
+        if name not in names:
+            names.append(name)
+        return names
 
     def masked(self, message: str) -> str:
         for names in self.pods.values():
             for name in names:
-                message = message.replace(f"{NAMESPACE}/{name}", "<pod>")
+                message = message.replace(f"{self.stage.namespace}/{name}", "<pod>")
         return message
 
     def compare(self, status: Any, events: Counter[str], end: float) -> Outcome:

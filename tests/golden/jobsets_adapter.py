@@ -1,6 +1,5 @@
-"""Play whole JobSets in virtual time: admission, controllers, scheduler, scripted pods."""
+"""Play whole JobSets: admission, controllers, scheduler, scripted pods."""
 
-import fnmatch
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -8,42 +7,42 @@ from typing import Any
 
 from jobset.api import keys
 from jobset.api.gates import FeatureGates
-from jobset.kube.client import DeleteOptions, Selection
+from jobset.kube.client import DeleteOptions
 from jobset.kube.errors import ApiError, NotFound
 from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES
 from jobset.kube.transport import WatchEvent
 from jobset.local.clock import Clock
-from jobset.local.plane import Plane
 from tests.golden.jobs_adapter import difference
 from tests.golden.outcome import Outcome
 from tests.golden.timelines import Timeline
-from tests.golden.worlds import (
-    NAMESPACE,
-    Pace,
-    a_plane,
-    at_some_pace,
-    counted_events,
-    play_pods,
-    seconds,
-    until,
-    watch,
-)
+from tests.golden.worlds import Pace, Stage, a_local_stage, at_some_pace, seconds, until
+from tests.pod_scripts import a_script, place_of
 
-ALL = Selection(namespace=NAMESPACE)
 BACKGROUND = DeleteOptions(propagation_policy="Background")
 POD_FIELDS = ("affinity", "hostname", "nodeSelector", "subdomain")
 
 
 def check(case: Mapping[str, Any]) -> Outcome:
     """None when the story ends as recorded, else the differences."""
-    return at_some_pace(lambda pace, clock: Story(case).play(pace, clock))
+
+    async def play_at(pace: Pace, clock: Clock) -> Outcome:
+        async with a_local_stage(clock, pace, read_gates(case["gates"])) as stage:
+            return await play(case, stage)
+
+    return at_some_pace(play_at)
+
+
+async def play(case: Mapping[str, Any], stage: Stage) -> Outcome:
+    """None when the story ends as recorded, else the differences."""
+    return await Story(case, stage).play()
 
 
 class Story:
     """One JobSet, its script and what was seen of it and its children."""
 
-    def __init__(self, case: Mapping[str, Any]) -> None:
+    def __init__(self, case: Mapping[str, Any], stage: Stage) -> None:
         self.case = case
+        self.stage = stage
         self.conditions, self.restarts = Timeline(), Timeline()
         self.stored_spec: Any = None
         self.attempts: dict[str, list[str]] = defaultdict(list)
@@ -53,56 +52,47 @@ class Story:
         self.nodes: dict[str, set[str]] = defaultdict(set)
         self.answers: list[list[Any]] = []
 
-    async def play(self, pace: Pace, clock: Clock) -> Outcome:
-        case = self.case
-        async with a_plane(clock, pace, read_gates(case["gates"])) as plane:
-            play_pods(plane, pace, self.outcome)
-            for resource, see in ((JOBSETS, self.see_jobset), (JOBS, self.see_job), (PODS, self.see_pod)):
-                await watch(plane, resource, see)
-            metadata = {**case["metadata"], "name": case["id"], "namespace": NAMESPACE}
-            body = {"apiVersion": JOBSETS.api_version, "kind": JOBSETS.kind, "metadata": metadata}
-            self.stored_spec = (await plane.client.create(JOBSETS, {**body, "spec": case["spec"]}))["spec"]
-            start = seconds()
-            for moment, action in case["timeline"]:
-                await until(start + moment)
-                await self.act(plane, action)
-            await until(start + case["seconds"])
-            return await self.compare(plane, start + case["seconds"])
+    async def play(self) -> Outcome:
+        case, stage = self.case, self.stage
+        for resource, see in ((JOBSETS, self.see_jobset), (JOBS, self.see_job), (PODS, self.see_pod)):
+            await stage.watch(resource, see)
+        stage.run_beside(stage.play_pods(a_script(case["script"])))
+        metadata = {**case["metadata"], "name": case["id"], "namespace": stage.namespace}
+        body = {"apiVersion": JOBSETS.api_version, "kind": JOBSETS.kind, "metadata": metadata}
+        self.stored_spec = (await stage.client.create(JOBSETS, {**body, "spec": case["spec"]}))["spec"]
+        start = seconds()
+        for moment, action in case["timeline"]:
+            await until(start + moment)
+            await self.act(action)
+        await until(start + case["seconds"])
+        return await self.compare(start + case["seconds"])
 
-    async def act(self, plane: Plane, action: Mapping[str, Any]) -> None:
-        client, name = plane.client, self.case["id"]
+    async def act(self, action: Mapping[str, Any]) -> None:
+        client, namespace, name = self.stage.client, self.stage.namespace, self.case["id"]
         match next(iter(action)):
             case "delete_job":
-                await client.delete(JOBS, NAMESPACE, f"{name}-{action['delete_job']}", BACKGROUND)
+                await client.delete(JOBS, namespace, f"{name}-{action['delete_job']}", BACKGROUND)
             case "delete_service":
-                await client.delete(SERVICES, NAMESPACE, action["delete_service"] or name)
+                await client.delete(SERVICES, namespace, action["delete_service"] or name)
             case "delete_pod":
-                pods = (await client.list(PODS, ALL)).items
+                pods = (await client.list(PODS, self.stage.all)).items
                 found = [pod["metadata"] for pod in pods if place_of(pod) == action["delete_pod"]]
                 latest = max(found, key=lambda metadata: int(metadata["resourceVersion"]))
-                await client.delete(PODS, NAMESPACE, latest["name"])
+                await client.delete(PODS, namespace, latest["name"])
             case "template" | "scale" as verb:
-                stored = await client.get(JOBSETS, NAMESPACE, name)
+                stored = await client.get(JOBSETS, namespace, name)
                 changed = EDITS[verb](stored["spec"], action[verb])
-                await self.put(plane, {**stored, "spec": changed})
+                await self.put({**stored, "spec": changed})
             case _:
-                await client.patch(JOBSETS, NAMESPACE, name, action)
+                await client.patch(JOBSETS, namespace, name, action)
 
-    async def put(self, plane: Plane, body: Mapping[str, Any]) -> None:
+    async def put(self, body: Mapping[str, Any]) -> None:
         try:
-            await plane.client.update(JOBSETS, body)
+            await self.stage.client.update(JOBSETS, body)
         except ApiError as error:
             self.answers.append([error.code, str(error)])
         else:
             self.answers.append([200, None])
-
-    def outcome(self, pod: Mapping[str, Any]) -> str:
-        script, labels = self.case["script"], pod["metadata"]["labels"]
-        # The recording lists keys alphabetically: the one with the fewest stars is meant.
-        keys_that_fit = sorted((key for key in script if fnmatch.fnmatch(place_of(pod), key)), key=stars)
-        listed = script[keys_that_fit[0]] if keys_that_fit else ["hang"]
-        attempt = int(labels[keys.RESTART_ATTEMPT]) + int(labels.get(keys.JOB_RESTART_ATTEMPT, 0))
-        return str(listed[min(attempt, len(listed) - 1)])
 
     def see_jobset(self, event: WatchEvent) -> None:
         if event.type == "DELETED":
@@ -136,19 +126,21 @@ class Story:
         if spec.get("nodeName"):
             self.nodes[metadata["labels"][keys.JOB_NAME]].add(spec["nodeName"])
 
-    async def compare(self, plane: Plane, end: float) -> Outcome:
-        expect, client = self.case["expect"], plane.client
+    async def compare(self, end: float) -> Outcome:
+        expect, client, everything = self.case["expect"], self.stage.client, self.stage.all
         try:
-            status = (await client.get(JOBSETS, NAMESPACE, self.case["id"])).get("status") or {}
+            jobset = await client.get(JOBSETS, self.stage.namespace, self.case["id"])
+            status = jobset.get("status") or {}
         except NotFound:
             status = "gone"
-        jobs = [job["metadata"]["name"] for job in (await client.list(JOBS, ALL)).items]
+        jobs = [job["metadata"]["name"] for job in (await client.list(JOBS, everything)).items]
         claims = [
-            claim["metadata"]["name"] for claim in (await client.list(PERSISTENT_VOLUME_CLAIMS, ALL)).items
+            claim["metadata"]["name"]
+            for claim in (await client.list(PERSISTENT_VOLUME_CLAIMS, everything)).items
         ]
-        services = [shown_service(service) for service in (await client.list(SERVICES, ALL)).items]
-        events = await counted_events(
-            client, "JobSet", lambda e: f"{e['type']} {e['reason']}: {e['message']}"
+        services = [shown_service(service) for service in (await client.list(SERVICES, everything)).items]
+        events = await self.stage.counted_events(
+            "JobSet", lambda e: f"{e['type']} {e['reason']}: {e['message']}"
         )
         found = [
             difference("stored spec", self.stored_spec, expect["stored_spec"]),
@@ -198,18 +190,6 @@ def wanted_job(case: Mapping[str, Any], role: str) -> Any:
 def wanted_hostname(case: Mapping[str, Any], role: str) -> Any:
     """The hostname of the pod that was recorded as the sample of its role."""
     return case["expect"]["sample_pod"].get(role, {"hostname": None})["hostname"]
-
-
-def stars(key: str) -> float:
-    """How little a script key says about its pods."""
-    return float("inf") if key == "*" else key.count("*")
-
-
-def place_of(pod: Mapping[str, Any]) -> str:
-    """Role, job index and pod index, as scripts name pods."""
-    labels = pod["metadata"]["labels"]
-    index = labels.get(keys.JOB_COMPLETION_INDEX, "-")
-    return f"{labels[keys.REPLICATED_JOB_NAME]}/{labels[keys.JOB_INDEX]}/{index}"
 
 
 def with_template(spec: Any, fields: Mapping[str, Any]) -> Any:

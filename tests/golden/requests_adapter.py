@@ -1,24 +1,25 @@
-"""Plays recorded stories of requests against the local API, in virtual time, with its controllers running."""
+"""Plays recorded stories of requests, on the local API in virtual time or on a real server."""
 
 import asyncio
 import json
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from jobset.controller.events import EventRecorder
 from jobset.kube.client import Client
 from jobset.kube.errors import ApiError
 from jobset.kube.resources import NAMESPACES, PODS
-from jobset.kube.transport import APPLY_PATCH, JSON, Request, Response, WatchEvent
+from jobset.kube.transport import APPLY_PATCH, JSON, Request, Response, Transport, WatchEvent
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import Clock, run_virtual
 from jobset.local.garbage import GarbageCollector
 from jobset.local.jobs.controller import JobController
 from jobset.local.namespaces import NamespaceController
-from jobset.local.recorder import CoreRecorder
+from jobset.local.recorder import CoreEvents
 from tests.golden.outcome import Outcome, Skip
 
 Story = Mapping[str, Any]
@@ -49,26 +50,31 @@ def _left_out(step: Step) -> str | None:
 
 
 async def _play(story: Story, clock: Clock) -> Outcome:
-    player = Player(clock)
-    tasks = [asyncio.create_task(worker) for worker in player.controllers()]
+    world = LocalWorld(clock)
+    tasks = [asyncio.create_task(worker) for worker in world.controllers()]
     try:
-        await player.client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
-        for number, step in enumerate(story["steps"]):
-            if difference := await player.step(step):
-                return f"step {number} {step['do']} {step['path']}: {difference}"
-        return None
+        return await play(story, world.transport, NAMESPACE)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def play(story: Story, transport: Transport, namespace: str, pause: float = BETWEEN_STEPS) -> Outcome:
+    """Play a story in a new namespace; None when every answer is as recorded, else the first difference."""
+    await Client(transport).create(NAMESPACES, {"metadata": {"name": namespace}})
+    player = Player(transport, namespace, pause)
+    for number, step in enumerate(story["steps"]):
+        if difference := await player.step(step):
+            return f"step {number} {step['do']} {step['path']}: {difference}"
+    return None
+
+
 @dataclass
-class Player:
-    """One world and what its story has saved so far."""
+class LocalWorld:
+    """A local API with what ran beside the recorded server."""
 
     clock: Clock
-    saved: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.server = ApiServer(clock=self.clock, random=Random(0))
@@ -77,9 +83,8 @@ class Player:
 
     def controllers(self) -> list[Coroutine[Any, Any, None]]:
         """What ran beside the recorded server."""
-        recorder = CoreRecorder(
-            client=self.client, clock=self.clock, component="job-controller", host="golden"
-        )
+        form = CoreEvents(component="job-controller", host="golden")
+        recorder = EventRecorder(client=self.client, clock=self.clock, form=form)
         return [
             recorder.run(),
             GarbageCollector(self.client).run(),
@@ -98,9 +103,19 @@ class Player:
                 except ApiError:
                     continue
 
+
+@dataclass
+class Player:
+    """One story at work and what it has saved so far."""
+
+    transport: Transport
+    namespace: str
+    pause: float
+    saved: dict[str, Any] = field(default_factory=dict)
+
     async def step(self, step: Step) -> str | None:
         """Play one step; the difference to what was recorded."""
-        await asyncio.sleep(step.get("wait", 0) + BETWEEN_STEPS)
+        await asyncio.sleep(step.get("wait", 0) + self.pause)
         request = self._request(step)
         if step.get("watch"):
             answer, events = await self._watch(request)
@@ -110,7 +125,7 @@ class Player:
             answer, events = await self.transport.send(request), None
         if "save" in step:
             self.saved[step["save"]] = answer.body
-        return _difference(step, answer, events)
+        return _difference(step, self._unnamed(answer), events)
 
     def _request(self, step: Step) -> Request:
         parts = urlsplit(self._fill(step["path"]))
@@ -129,8 +144,13 @@ class Player:
         )
 
     def _fill(self, text: str) -> str:
-        text = text.replace("<ns>", NAMESPACE)
+        text = text.replace("<ns>", self.namespace)
         return re.sub(r"\{\{([^}]+)\}\}", lambda found: str(self._look_up(found[1])), text)
+
+    def _unnamed(self, answer: Response) -> Response:
+        """The answer as a recording has it: without the name of the namespace."""
+        body, warnings = (_without(self.namespace, part) for part in (answer.body, list(answer.warnings)))
+        return replace(answer, body=body, warnings=tuple(warnings))
 
     def _look_up(self, path: str) -> Any:
         value: Any = self.saved
@@ -150,7 +170,7 @@ class Player:
         seen: list[Any] = []
         try:
             async for event in self.transport.watch(request):
-                seen.append(_told(event))
+                seen.append(_without(self.namespace, _told(event)))
         except ApiError as error:
             return Response(code=error.code, body=error.status), seen
         return Response(code=200, body=None), seen
@@ -181,9 +201,17 @@ def _difference(step: Step, answer: Response, events: list[Any] | None) -> str |
         return f"events: expected {expected['events']}, got {events}"
     if "warnings" in expected and list(answer.warnings) != list(expected["warnings"]):
         return f"warnings: expected {expected['warnings']}, got {list(answer.warnings)}"
+    if isinstance(expected.get("body"), str):
+        return _differ_in_text(expected["body"], answer.body)
     if "body" in expected:
         return _differ(_masked(expected["body"]), _masked(answer.body), "")
     return None
+
+
+def _differ_in_text(expected: str, actual: Any) -> str | None:
+    """A client makes a Status of a refusal that is no JSON."""
+    text = actual["message"] if isinstance(actual, Mapping) else actual
+    return None if text.strip() == expected.strip() else f"expected {expected!r}, got {text!r}"
 
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -203,7 +231,15 @@ def _masked(value: Any, key: str = "") -> Any:
         return value
     if key in _BY_KEY and value:
         return _BY_KEY[key]
-    return _TIME.sub("<time>", _UID.sub("<uid>", value)).replace(NAMESPACE, "<ns>")
+    return _TIME.sub("<time>", _UID.sub("<uid>", value))
+
+
+def _without(namespace: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_without(namespace, key): _without(namespace, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(namespace, item) for item in value]
+    return value.replace(namespace, "<ns>") if isinstance(value, str) else value
 
 
 _COUNTER = re.compile(r"(current: |in record \(|resource version: )\d+( \(\d+\))?")

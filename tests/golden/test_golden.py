@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.control_plane.fixtures import require_programs
+from tests.golden import real
 from tests.golden.__main__ import check, read_cases
-from tests.golden.outcome import Skip
+from tests.golden.outcome import Outcome, Skip
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "golden"
 FILES = ("requests.json", "jobs.json", "jobsets.json")
@@ -33,3 +35,17 @@ def test_a_recorded_case_comes_out_as_recorded(case: dict[str, Any]) -> None:
     if isinstance(outcome, Skip):
         pytest.skip(outcome.reason)
     assert outcome is None
+
+
+@pytest.mark.control_plane
+def test_a_real_api_server_answers_as_recorded() -> None:
+    require_programs()
+    recording = RECORDINGS / "requests.json"
+    if not recording.exists():
+        pytest.skip(f"{recording} is missing: it is not played")
+    outcomes: dict[str, Outcome] = {}
+
+    real.play_all(read_cases(recording), lambda case, outcome: outcomes.update({case["id"]: outcome}))
+
+    assert {name: outcome for name, outcome in outcomes.items() if outcome is not None} == {}
+    assert len(outcomes) == len(read_cases(recording))

@@ -1,9 +1,10 @@
-"""A local plane in virtual time with scripted pods, as recorded scenarios need it."""
+"""Where recorded scenarios are played: a local plane in virtual time, and what any plane needs for it."""
 
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -93,44 +94,68 @@ def a_plane(clock: Clock, pace: Pace, gates: FeatureGates = FeatureGates()) -> P
     )
 
 
-def play_pods(plane: Plane, pace: Pace, script: Script) -> None:
-    """Let scripted pods run on the plane's nodes."""
-    scripted = ScriptedPods(
-        client=plane.client, clock=plane.options.clock, script=script, start_seconds=pace.start_seconds
-    )
-    plane.run_beside(scripted.run())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A plane as a scenario sees it: a namespace of its own, and pods that live as its script says."""
+
+    client: Client
+    namespace: str
+    run_beside: Callable[[Coroutine[Any, Any, None]], object]
+    play_pods: Callable[[Script], Coroutine[Any, Any, None]]
+    """Plays the pods of the namespace for as long as it runs."""
+
+    @property
+    def all(self) -> Selection:
+        """Everything in the namespace."""
+        return Selection(namespace=self.namespace)
+
+    async def watch(self, resource: Resource, see: Callable[[WatchEvent], None]) -> None:
+        """Show every event of a resource from now on, until the stage is taken down."""
+        listed = await self.client.list(resource, self.all)
+
+        async def follow() -> None:
+            version = listed.resource_version
+            while True:
+                async for event in self.client.watch(resource, version, self.all):
+                    version = event.object["metadata"]["resourceVersion"]
+                    if event.type != "BOOKMARK":
+                        see(event)
+
+        self.run_beside(follow())
+
+    async def counted_events(self, kind: str, name: Callable[[Mapping[str, Any]], str]) -> Counter[str]:
+        """How often each event about objects of a kind happened, under the name that `name` gives it."""
+        found: Counter[str] = Counter()
+        for event in (await self.client.list(CORE_EVENTS, self.all)).items:
+            if event["involvedObject"]["kind"] == kind:
+                series = event.get("series") or {}
+                found[name(event)] += series.get("count") or event.get("count") or 1
+        return found
 
 
-async def watch(plane: Plane, resource: Resource, see: Callable[[WatchEvent], None]) -> None:
-    """Show every event of a resource from now on, until the plane ends."""
-    listed = await plane.client.list(resource, Selection(namespace=NAMESPACE))
+@asynccontextmanager
+async def a_local_stage(
+    clock: Clock, pace: Pace, gates: FeatureGates = FeatureGates()
+) -> AsyncIterator[Stage]:
+    """A local plane, in the time that its clock tells."""
+    async with a_plane(clock, pace, gates) as plane:
 
-    async def follow() -> None:
-        version = listed.resource_version
-        while True:
-            async for event in plane.client.watch(resource, version, Selection(namespace=NAMESPACE)):
-                version = event.object["metadata"]["resourceVersion"]
-                if event.type != "BOOKMARK":
-                    see(event)
+        async def play_pods(script: Script) -> None:
+            pods = ScriptedPods(
+                client=plane.client, clock=clock, script=script, start_seconds=pace.start_seconds
+            )
+            await pods.run()
 
-    plane.run_beside(follow())
+        yield Stage(
+            client=plane.client, namespace=NAMESPACE, run_beside=plane.run_beside, play_pods=play_pods
+        )
 
 
 def seconds() -> float:
-    """The virtual time."""
+    """The time of the event loop, virtual or real."""
     return asyncio.get_running_loop().time()
 
 
 async def until(moment: float) -> None:
-    """Wait for a moment of virtual time."""
+    """Wait for a moment of that time."""
     await asyncio.sleep(max(moment - seconds(), 0))
-
-
-async def counted_events(client: Client, kind: str, name: Callable[[Mapping[str, Any]], str]) -> Counter[str]:
-    """How often each event about objects of a kind happened, under the name that `name` gives it."""
-    found: Counter[str] = Counter()
-    for event in (await client.list(CORE_EVENTS, Selection(namespace=NAMESPACE))).items:
-        if event["involvedObject"]["kind"] == kind:
-            series = event.get("series") or {}
-            found[name(event)] += series.get("count") or event.get("count") or 1
-    return found

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
+from jobset.api.gates import FeatureGates
 from jobset.cli.main import cli
+from jobset.controller.configuration import Configuration, TlsSettings
+from jobset.controller.configuring.reading import read_configuration
 from jobset.manifests.check import check
 from jobset.manifests.yaml import load, load_text
 
@@ -33,6 +37,21 @@ def test_manifests_in_the_documentation_are_valid(page: str, text: str) -> None:
     assert check(load_text(text, page)) == []
 
 
+@pytest.mark.parametrize(("page", "text"), list(blocks("yaml in-place")))
+def test_manifests_of_restarts_in_place_are_valid_with_their_gate(page: str, text: str) -> None:
+    assert check(load_text(text, page), gates=FeatureGates(in_place_restart=True)) == []
+
+
+def test_the_configuration_in_the_documentation_is_the_default() -> None:
+    ((page, text),) = blocks("yaml configuration")
+
+    (document,) = load_text(text, page).documents
+
+    assert read_configuration(document.value) == replace(
+        Configuration(), tls=TlsSettings(min_version="VersionTLS12")
+    )
+
+
 def test_the_readme_shows_an_example_as_it_is() -> None:
     assert (ROOT / "examples/hello.yaml").read_text() in [text for _, text in blocks("yaml")]
 
@@ -50,7 +69,9 @@ def commands() -> Iterator[str]:
     """Every command line of jobset in the documentation."""
     for _, text in blocks("console"):
         for line in text.splitlines():
-            for call in re.findall(r"(?:^|\s|<\()(jobset (?:run|validate|version|completion)[^|)>]*)", line):
+            for call in re.findall(
+                r"(?:^|\s|<\()(jobset (?:run|validate|controller|version|completion)[^|)>]*)", line
+            ):
                 yield call.strip()
 
 

@@ -28,6 +28,11 @@ def problems(text: str, **options: Any) -> list[Problem]:
 
 FINE: dict[str, str] = {
     "a ConfigMap that is there": with_container("envFrom: [{configMapRef: {name: settings}}]") + CONFIG_MAP,
+    "keys that are there, and one that is optional": with_container(
+        "env: [{name: A, valueFrom: {configMapKeyRef: {name: settings, key: a}}}, "
+        "{name: B, valueFrom: {configMapKeyRef: {name: settings, key: z, optional: true}}}]"
+    )
+    + CONFIG_MAP,
     "an optional ConfigMap": with_container("envFrom: [{configMapRef: {name: x, optional: true}}]"),
     "what a client leaves in templates": but(
         "        template:\n", "        template:\n          metadata: {creationTimestamp: ~}\n"
@@ -58,6 +63,16 @@ WARNED: dict[str, tuple[str, str]] = {
     "a Secret in a variable": (
         with_container("env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]"),
         "Secret s",
+    ),
+    "a key that is not there": (
+        with_container("env: [{name: A, valueFrom: {configMapKeyRef: {name: settings, key: z}}}]")
+        + CONFIG_MAP,
+        "ConfigMap settings has no key z",
+    ),
+    "an item of a volume that is not there": (
+        with_pod("volumes: [{name: v, configMap: {name: settings, items: [{key: y, path: p}]}}]")
+        + CONFIG_MAP,
+        "ConfigMap settings has no key y",
     ),
     "a claim in a volume": (
         with_pod("volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"),

@@ -1,6 +1,7 @@
 """What manifests say, where they come from, and where their parts stand."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,39 @@ def test_broken_json_files_are_explained_as_json() -> None:
 
 def test_a_byte_order_mark_does_no_harm() -> None:
     assert load(["-"], lambda: b"\xef\xbb\xbfa: 1").objects == [{"a": 1}]
+
+
+NO_FILES: dict[str, tuple[str, str, str]] = {
+    "an empty name": ("", "name of a file is empty", "is set"),
+    "a name that is too long": ("x" * 5000, "too long", "check the path"),
+    "a link to nothing": ("link.yaml", "leads to", "correct the link"),
+    "a name with a letter wrong": ("god.yaml", "no such file", "good.yaml?"),
+}
+
+
+@pytest.mark.parametrize(("path", "says", "advises"), NO_FILES.values(), ids=NO_FILES)
+def test_what_is_no_file_is_told(
+    path: str, says: str, advises: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text("a: 1")
+    (tmp_path / "link.yaml").symlink_to("nowhere/else.yaml")
+
+    (problem,) = load([path]).problems
+
+    assert says in problem.message
+    assert advises in problem.remedy
+
+
+def test_pipes_in_a_directory_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "good.yaml").write_text("a: 1")
+
+    assert load([str(tmp_path)]).objects == [{"a": 1}]
+
+
+def test_standard_input_is_read_once() -> None:
+    loaded = load(["-", "-"], lambda: b"a: 1")
+
+    assert loaded.objects == [{"a": 1}]
+    assert [problem.remedy for problem in loaded.problems] == ["write - once"]

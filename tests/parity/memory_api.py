@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from jobset.kube.resources import EVENTS
-from jobset.kube.transport import Request, Response, WatchEvent
+from jobset.kube.transport import STRATEGIC_MERGE_PATCH, Request, Response, WatchEvent
+from jobset.local.kinds.registry import KINDS
+from jobset.local.merging import merge_schema
+from jobset.local.patch import strategic_merge_patch
 
 Key = tuple[str, str, str]
 """Plural, namespace, name."""
@@ -53,7 +56,7 @@ class MemoryApi:
         if plural == EVENTS.plural:
             self.events.append(dict(request.body))
             return Response(code=201, body=self._numbered(request.body))
-        if subresource == "status" and request.method == "PUT":
+        if subresource == "status":
             self.sent_statuses[name] = request.body.get("status") or {}
         if (message := self._fault(plural, f"{request.method} {subresource}".strip())) is not None:
             if request.method == "GET":
@@ -108,6 +111,9 @@ class MemoryApi:
     def _patched(self, key: Key, request: Request) -> dict[str, Any]:
         if request.method == "PUT":
             return dict(request.body)
+        if request.content_type == STRATEGIC_MERGE_PATCH:
+            schema = merge_schema(KINDS[("v1", self.objects[key]["kind"])].schema)
+            return dict(strategic_merge_patch(self.objects[key], request.body, schema))
         merged = _merge(self.objects[key], request.body)
         assert isinstance(merged, dict)
         return merged

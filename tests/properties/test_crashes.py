@@ -4,46 +4,11 @@ import functools
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobset.api.gates import FeatureGates
-from tests.worlds import Outcome, Story, play
-
-
-def roles(**replicas):
-    """Replicated jobs with so many replicas each."""
-    return [role(name, count) for name, count in replicas.items()]
-
-
-def role(name, replicas=1, pods=1, **more):
-    container = {"name": "c", "image": "x", "command": ["true"]}
-    pod = {"restartPolicy": "Never", "containers": [container]}
-    sizes = {"parallelism": pods, "completions": pods, "completionMode": "Indexed"}
-    return {
-        "name": name,
-        "replicas": replicas,
-        "template": {"spec": {**sizes, "template": {"spec": pod}}},
-        **more,
-    }
-
-
-def policy(max_restarts, *rules, **more):
-    return {"maxRestarts": max_restarts, "rules": list(rules), **more}
-
-
-def rule(action, **more):
-    return {"action": action, **more}
-
-
-CLAIM = {
-    "templates": [
-        {
-            "metadata": {"name": "data"},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-        }
-    ]
-}
+from tests.worlds import CLAIM, Outcome, Story, in_place, play, policy, role, roles, rule
 
 
 def with_mount(replicated_job):
@@ -52,6 +17,8 @@ def with_mount(replicated_job):
     return replicated_job
 
 
+IN_PLACE = policy(3, restartStrategy="InPlaceRestart")
+WITH_AGENTS = FeatureGates(in_place_restart=True)
 STORIES = {
     "all complete": Story(
         ends=("Completed", 0), spec={"replicatedJobs": roles(leader=1, workers=3)}, seconds=30
@@ -169,6 +136,54 @@ STORIES = {
         gates=FeatureGates(elastic_jobset=True),
         seconds=30,
     ),
+    "in place, twice, then complete": Story(
+        ends=("Completed", 0),
+        spec={"replicatedJobs": [in_place("w", 2, pods=2)], "failurePolicy": IN_PLACE},
+        agents={"w-0-1": ["crash", "succeed"], "w-1-0": ["succeed", "crash", "succeed"]},
+        attempts=(1, 2),
+        gates=WITH_AGENTS,
+    ),
+    "in place, two crash at once": Story(
+        ends=("Completed", 0),
+        spec={"replicatedJobs": [in_place("w", 2, pods=2)], "failurePolicy": IN_PLACE},
+        agents={"w-0-1": ["crash", "succeed"], "w-1-0": ["crash", "succeed"]},
+        attempts=(0, 1),
+        gates=WITH_AGENTS,
+    ),
+    "in place, as often as allowed and once more": Story(
+        ends=("Failed", 0),
+        spec={"replicatedJobs": [in_place("w", 2, pods=2)], "failurePolicy": IN_PLACE | {"maxRestarts": 1}},
+        agents={"w-1-1": ["crash"]},
+        attempts=(0, 1),
+        gates=WITH_AGENTS,
+    ),
+    "in place, but a Job is lost": Story(
+        ends=("Completed", 1),
+        spec={"replicatedJobs": [in_place("w", 2, pods=2)], "failurePolicy": IN_PLACE},
+        agents={"w-1-0": ["crash", "lose", "succeed"]},
+        attempts=(1, 2),
+        gates=WITH_AGENTS,
+    ),
+    "in place, and a lost Job that does not count gives an attempt more": Story(
+        ends=("Completed", 1),
+        spec={
+            "replicatedJobs": [in_place("w", 2, pods=2)],
+            "failurePolicy": policy(
+                0, rule("RestartJobSetAndIgnoreMaxRestarts"), restartStrategy="InPlaceRestart"
+            ),
+        },
+        agents={"w-1-0": ["lose", "succeed"]},
+        attempts=(0, 1),
+        gates=WITH_AGENTS,
+    ),
+    "in place, suspended and resumed": Story(
+        ends=("Completed", 0),
+        spec={"replicatedJobs": [in_place("w", 2, pods=2)], "failurePolicy": IN_PLACE},
+        timeline=[(10, {"spec": {"suspend": True}}), (20, {"spec": {"suspend": False}})],
+        agents={},
+        attempts=(0, 1),
+        gates=WITH_AGENTS,
+    ),
     "no names, managed by somebody else": Story(
         ends=("", 0),
         spec={
@@ -200,7 +215,13 @@ def test_a_calm_run_counts_each_restart_once_and_never_backwards(name):
     outcome = calm(name)
 
     assert outcome.end == STORIES[name].ends
+    assert outcome.attempts == STORIES[name].attempts
     assert all(after == before + 1 for before, after in pairwise(outcome.restarts_seen))
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_no_barrier_is_lifted_before_all_pods_have_reached_its_attempt(name):
+    assert calm(name).out_of_step == ()
 
 
 @given(
@@ -209,7 +230,7 @@ def test_a_calm_run_counts_each_restart_once_and_never_backwards(name):
     refused=st.frozensets(st.integers(1, 60), max_size=3),
     lag=st.sampled_from([0.0, 0.0, 0.3, 1.1]),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_crashes_refused_requests_and_late_reads_change_nothing_in_the_end(name, deadly, refused, lag):
     shaken = play(STORIES[name], deadly=deadly, refused=refused, lag=lag)
 

@@ -136,7 +136,7 @@ DELETES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(family=families(), deletes=DELETES, crash_after=st.none() | st.integers(0, 6))
 def test_what_is_left_is_what_the_references_say(
     family: list[list[int]], deletes: Deletes, crash_after: int | None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobset.kube.client import Client
@@ -254,7 +254,7 @@ def test_a_calm_job_ends_as_its_story_says(name):
     refused=st.frozensets(st.integers(1, 60), max_size=3),
     lag=st.sampled_from([0.0, 0.0, 0.3, 1.1]),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_crashes_refusals_and_late_reads_count_each_pod_once(name, deadly, refused, lag):
     shaken = play(STORIES[name], deadly=deadly, refused=refused, lag=lag)
 

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobset.controller.metrics import TurnMetrics
 from jobset.controller.queue import WorkQueue
-from jobset.controller.turns import Turns
+from jobset.controller.turns import TurnFailed, Turns, Unfinished
+from jobset.kube.errors import Conflict, TransportError
 from jobset.local.clock import run_virtual
 
 KEYS = st.sampled_from("abc")
@@ -79,3 +83,67 @@ def test_the_earliest_of_several_delays_counts():
         return asyncio.get_running_loop().time()
 
     assert round(run_virtual(story), 3) == 10
+
+
+def test_waits_and_turns_are_counted_with_their_seconds():
+    async def story(clock):
+        queue = WorkQueue(first_back_off=1.0)
+        queue.add("a")
+        queue.add("a")
+        queue.add("b")
+        await asyncio.sleep(3)
+        assert await queue.take() == "a"
+        await asyncio.sleep(4)
+        before = queue.waiting, queue.taken
+        queue.add("a")
+        queue.done("a")
+        queue.back_off("b")
+        queue.repeat_after("c", 50)
+        queue.add_after("d", 60)
+        return queue, before, queue.delayed
+
+    queue, before, delayed = run_virtual(story)
+
+    assert (queue.adds, queue.retries, len(queue)) == (3, 2, 2)
+    assert (queue.queue_seconds.total, queue.queue_seconds.cumulative[-1]) == (3.0, 1)
+    assert (queue.work_seconds.total, queue.work_seconds.cumulative[-1]) == (4.0, 1)
+    assert before == ({"b": 7.0}, {"a": 4.0})
+    assert delayed == {"b": 1.0, "c": 50.0, "d": 60.0}
+
+
+ENDS = {
+    "well": (None, "success", 0),
+    "well, to look again": (timedelta(seconds=5), "requeue_after", 0),
+    "somebody wrote first": (Conflict({"reason": "Conflict", "code": 409}), "requeue", 0),
+    "refused in part": (Unfinished(), "error", 0),
+    "failed": (TurnFailed("no"), "error", 0),
+    "no answer": (TransportError("reset"), "error", 0),
+    "a fault of ours": (KeyError("metadata"), "error", 1),
+}
+
+
+@pytest.mark.parametrize(("end", "result", "panics"), ENDS.values(), ids=ENDS)
+def test_how_turns_end_is_counted(end, result, panics):
+    active = []
+
+    async def story(clock):
+        queue, metrics = WorkQueue(first_back_off=1.0), TurnMetrics(workers=2)
+
+        async def reconcile(key):
+            active.append(metrics.active)
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        turns = Turns(name="test", queue=queue, reconcile=reconcile, workers=2, metrics=metrics)
+        task = asyncio.create_task(turns.run())
+        queue.add("a")
+        await asyncio.sleep(0.5)
+        task.cancel()
+        return metrics
+
+    metrics = run_virtual(story)
+
+    assert {str(key): number for key, number in metrics.results.items() if number} == {result: 1}
+    assert (metrics.panics, metrics.active, active) == (panics, 0, [1])
+    assert metrics.seconds.cumulative[-1] == 1

@@ -151,5 +151,5 @@ class Watches(RuleBasedStateMachine):
         assert all(version <= self.server.store.version for version in versions)
 
 
-Watches.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Watches.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestWatches = Watches.TestCase

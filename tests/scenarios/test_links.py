@@ -5,7 +5,7 @@ import os
 import pytest
 
 from jobset.local.kubelet.directories import remove_tree, write_files
-from jobset.local.kubelet.mounts import Links, MountRefused
+from jobset.local.kubelet.mounts import Links, MountRefused, remove_dead_links
 from jobset.local.kubelet.volumes import VolumeFile
 from jobset.local.processes.starter import Mount
 
@@ -69,3 +69,17 @@ def test_files_are_switched_all_at_once_and_only_when_something_changed(tmp_path
     assert (first, again, changed) == (True, False, True)
     assert (folder / "a").read_text() == "3"
     assert sorted(os.listdir(folder)) == ["..data", "..generation-2", "a"]
+
+
+def test_links_of_a_killed_run_are_removed_by_its_record(tmp_path):
+    record, source = tmp_path / "links", tmp_path / "source"
+    source.mkdir()
+    links = Links(record=str(record))
+    for target in ("one/two/link", "changed"):
+        links.make("pod", Mount(source=str(source), target=str(tmp_path / target)))
+    (tmp_path / "changed").unlink()
+    (tmp_path / "changed").symlink_to("/etc")
+
+    remove_dead_links(str(record))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["changed", "source"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobset.local.kubelet.probing import Answer, Target, ask
+from jobset.local.kubelet.probing import Answer, Target, ask, ask_hook
 from jobset.local.processes.starter import ExecResult
 
 
@@ -54,7 +54,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-def ask_server(serve: Callable[..., Any], handler: Callable[[int], dict[str, Any]]) -> Answer:
+def ask_server(serve: Callable[..., Any], handler: Callable[[int], dict[str, Any]], ask: Any = ask) -> Answer:
     served = set[asyncio.Task[None]]()
 
     async def serve_whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,6 +123,26 @@ CASES = {
         Answer(False, 'command timed out: "slow" timed out after 0.3s'),
     ),
 }
+
+
+HOOKS = {
+    "any answer to a hook will do": (http(ERROR), get, Answer(True, "")),
+    "a hook's command must end with 0": (
+        silent,
+        lambda port: {"exec": {"command": ["3"]}},
+        Answer(False, "said"),
+    ),
+    "nobody opens a connection for a hook": (
+        silent,
+        lambda port: {"tcpSocket": {"port": port}},
+        Answer(False, "invalid handler: hooks know exec, httpGet and sleep"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("serve", "handler", "expected"), HOOKS.values(), ids=HOOKS)
+def test_hooks(serve, handler, expected):
+    assert ask_server(serve, handler, ask=ask_hook) == expected
 
 
 @pytest.mark.parametrize(("serve", "handler", "expected"), CASES.values(), ids=CASES)
