@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobset.core.attempts import Buckets
-from jobset.core.creation import create_jobs, waits_for_old_jobs
+from jobset.core.creation import MOST_JOBS, create_jobs, waits_for_old_jobs
 from jobset.core.explain import WaitReason
 from tests.builders import a_job, a_jobset, an_rjob
 
@@ -38,6 +38,17 @@ def test_which_jobs_are_created(spec: Any, buckets: Buckets, names: list[list[st
     steps = create_jobs(jobset, jobset.replicated_jobs, buckets, restart_job=False)
 
     assert [[action.name for action in step] for step in steps] == names  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("taken", [0, 2])
+def test_a_turn_creates_no_more_than_so_many(taken: int) -> None:
+    jobset = a_jobset(an_rjob("a", 3), an_rjob("b", 2**31 - 1), B)
+    names = frozenset(f"train-b-{index}" for index in range(taken))
+
+    of_a, of_b = create_jobs(jobset, jobset.replicated_jobs, Buckets(names=names), restart_job=False)
+
+    assert len(of_a) + len(of_b) == MOST_JOBS
+    assert of_b[0].name == f"train-b-{taken}"  # type: ignore[union-attr]
 
 
 def test_a_role_without_jobs_makes_none() -> None:

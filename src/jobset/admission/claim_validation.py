@@ -1,9 +1,9 @@
 """Which volume claim templates of a new JobSet are refused."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, Self, TypeAlias
 
 from jobset.admission import names
 from jobset.admission.field_errors import ErrorType, FieldError, invalid
@@ -51,12 +51,11 @@ def check_claims(
     spec = raw.get("spec", {})
     namespace = raw.get("metadata", {}).get("namespace", "")
     seen: set[str] = set()
-    # Rendered once, and only when it is told: it is the largest part of a JobSet.
-    replicated_jobs = cache(lambda: render_replicated_jobs(spec))
+    volumes = _Volumes.of(spec)
     for template in _templates(spec, jobset_name):
         yield from _check_name(template, template.name in seen)
         seen.add(template.name)
-        yield from _check_volumes(spec, template.name, replicated_jobs)
+        yield from volumes.check(template.name)
         if (claim := claims.get(template.claim_name)) is not None:
             yield from _check_existing(template, claim, namespace)
 
@@ -80,35 +79,50 @@ def _check_name(template: _Template, is_taken: bool) -> Iterator[FieldError]:
         yield invalid(field, name, "VolumeClaimPolicies template name is too long", at)
 
 
-def _check_volumes(
-    spec: Mapping[str, Any], name: str, rendered: Callable[[], list[Any] | None]
-) -> Iterator[FieldError]:
-    replicated_jobs = spec.get("replicatedJobs") or ()
-    for index, job in enumerate(replicated_jobs):
-        for place, volume in enumerate(_pod_spec(job).get("volumes") or ()):
-            if volume.get("name") == name:
-                yield invalid(
-                    f"spec.replicatedJobs[{index}].template.spec.template.spec.volumes[{place}].name",
-                    name,
-                    f"volume name conflicts with VolumeClaimPolicy template name: {name}",
-                )
-    if not any(_mounts(_pod_spec(job), name) for job in replicated_jobs):
-        yield invalid(
-            "spec.replicatedJobs",
-            rendered(),
-            f"replicatedJob containers don't have a matching volumeMount: {name} from VolumeClaimPolicies",
-        )
+@dataclass(frozen=True)
+class _Volumes:
+    """What the pods of a JobSet have and mount: looked up once for all templates."""
+
+    spec: Mapping[str, Any]
+    declared: Mapping[str, list[str]]
+    """The fields in which a volume has that name."""
+    mounted: frozenset[str]
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> Self:
+        declared: dict[str, list[str]] = {}
+        mounted: set[str] = set()
+        for index, job in enumerate(spec.get("replicatedJobs") or ()):
+            pod_spec = job.get("template", {}).get("spec", {}).get("template", {}).get("spec", {})
+            mounted.update(_mounted(pod_spec))
+            for place, volume in enumerate(pod_spec.get("volumes") or ()):
+                field = f"spec.replicatedJobs[{index}].template.spec.template.spec.volumes[{place}].name"
+                declared.setdefault(volume.get("name"), []).append(field)
+        return cls(spec, declared, frozenset(mounted))
+
+    def check(self, name: str) -> Iterator[FieldError]:
+        """Errors of a template of this name."""
+        text = f"volume name conflicts with VolumeClaimPolicy template name: {name}"
+        yield from (invalid(field, name, text) for field in self.declared.get(name, ()))
+        if name not in self.mounted:
+            text = "replicatedJob containers don't have a matching volumeMount: {} from VolumeClaimPolicies"
+            yield invalid("spec.replicatedJobs", self._rendered, text.format(name))
+
+    @cached_property
+    def _rendered(self) -> list[Any] | None:
+        # Once, and only when it is told: it is the largest part of a JobSet.
+        return render_replicated_jobs(self.spec)
+
+
+def _mounted(pod_spec: Mapping[str, Any]) -> Iterator[str]:
+    for container in (*(pod_spec.get("containers") or ()), *(pod_spec.get("initContainers") or ())):
+        yield from (mount.get("name") for mount in container.get("volumeMounts") or ())
 
 
 def render_replicated_jobs(spec: Mapping[str, Any]) -> list[Any] | None:
     """`spec.replicatedJobs` as Go would print it."""
     jobs = spec.get("replicatedJobs")
     return None if jobs is None else [go_json(job, "ReplicatedJob") for job in jobs]
-
-
-def _mounts(pod_spec: Mapping[str, Any], name: str) -> bool:
-    containers = [*(pod_spec.get("containers") or ()), *(pod_spec.get("initContainers") or ())]
-    return any(mount.get("name") == name for c in containers for mount in c.get("volumeMounts") or ())
 
 
 def _check_existing(template: _Template, claim: ExistingClaim, namespace: str) -> Iterator[FieldError]:
@@ -126,8 +140,3 @@ def _check_existing(template: _Template, claim: ExistingClaim, namespace: str) -
     if retention != "Retain":
         text = "retentionPolicy must be retain when PVC exists"
         yield invalid(f"{template.policy_path}.retentionPolicy.whenDeleted", retention, text)
-
-
-def _pod_spec(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    spec: Mapping[str, Any] = job.get("template", {}).get("spec", {}).get("template", {}).get("spec", {})
-    return spec

@@ -18,6 +18,7 @@ from jobset.api.jobset import (
     RestartStrategy,
     StartupOrder,
 )
+from jobset.api.status import MOST_JOB_RESTARTS
 
 VALUE_IS_IMMUTABLE = "Value is immutable"
 STARTUP_OR_DEPENDS_ON = "StartupPolicy and DependsOn APIs are mutually exclusive"
@@ -136,7 +137,7 @@ def _claim_policy() -> Schema:
 
 
 def _status() -> Schema:
-    restarts = {**_atomic(INT32), "maxItems": 1024}
+    restarts = {**_atomic(INT32), "maxItems": MOST_JOB_RESTARTS}
     counts = ("active", "failed", "ready", "succeeded", "suspended")
     replicated_job = _object(
         {

@@ -21,9 +21,9 @@ from jobset.api.jobset import (
     read_jobset,
 )
 from jobset.api.names import job_name, pod_hostname
+from jobset.api.status import MOST_JOB_RESTARTS
 
 MAX_INT32 = 2**31 - 1
-MAX_REPLICAS_WITH_JOB_RESTARTS = 1024
 JOB_FAILURE_REASONS = (
     "BackoffLimitExceeded",
     "DeadlineExceeded",
@@ -41,16 +41,17 @@ _TOO_LONG = f"must be no more than {names.DNS1035_LABEL_MAX} characters"
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One JobSet in judgement; `name` is the one that generated names start with."""
+    """One JobSet in judgement.
+
+    `name` is the one that generated names start with; `places` are the replicated jobs by name, each where
+    its name comes first.
+    """
 
     jobset: JobSet
     raw: Mapping[str, Any]
     name: str
     gates: FeatureGates
-
-    @property
-    def role_names(self) -> frozenset[str]:
-        return frozenset(job.name for job in self.jobset.replicated_jobs)
+    places: Mapping[str, int]
 
     @property
     def restarts_in_place(self) -> bool:
@@ -70,7 +71,10 @@ def validate_jobset(
     characters of a name that is still to be generated.
     """
     jobset = read_jobset(raw)
-    case = _Case(jobset, raw, generated_name(raw.get("metadata", {}), suffix), gates)
+    places: dict[str, int] = {}
+    for index, job in enumerate(jobset.replicated_jobs):
+        places.setdefault(job.name, index)
+    case = _Case(jobset, raw, generated_name(raw.get("metadata", {}), suffix), gates, places)
     return [
         *_check_restart_strategy(case),
         *_check_first_dependencies(case),
@@ -157,9 +161,8 @@ def _check_generated_names(case: _Case, field: str, job: ReplicatedJob) -> Itera
 
 def _check_dependencies(case: _Case, index: int, job: ReplicatedJob) -> Iterator[FieldError]:
     # compat: a replicated job may name itself, and then never starts.
-    known = {earlier.name for earlier in case.jobset.replicated_jobs[: index + 1]}
     for place, need in enumerate(job.depends_on or ()):
-        if need.name not in known:
+        if case.places.get(need.name, index + 1) > index:
             at = f"spec.replicatedJobs[{index}].dependsOn[{place}].name"
             yield plain(f"replicatedJob: {job.name} cannot depend on replicatedJob: {need.name}", at)
 
@@ -182,7 +185,7 @@ def _check_in_place(path: str, job: ReplicatedJob) -> Iterator[FieldError]:
 def _check_success_targets(case: _Case) -> Iterator[FieldError]:
     policy = case.jobset.spec.success_policy
     for index, target in enumerate((policy and policy.target_replicated_jobs) or ()):
-        if target not in case.role_names:
+        if target not in case.places:
             yield plain(
                 f"invalid replicatedJob name '{target}' does not appear in .spec.ReplicatedJobs",
                 f"spec.successPolicy.targetReplicatedJobs[{index}]",
@@ -202,7 +205,7 @@ def _check_failure_policy(case: _Case) -> Iterator[FieldError]:
         )
         return
     sizes = [job.replicas for job in case.jobset.replicated_jobs]
-    if restarts_jobs and max(sizes, default=0) > MAX_REPLICAS_WITH_JOB_RESTARTS:
+    if restarts_jobs and max(sizes, default=0) > MOST_JOB_RESTARTS:
         yield plain(
             "JobSet cannot have a failure policy rule with RestartJob or RestartJobAndIgnoreMaxRestarts "
             "action and a replicated job with replicas > 1024",
@@ -229,7 +232,7 @@ def _check_rule(case: _Case, path: str, rule: FailurePolicyRule) -> Iterator[Fie
             f"{path}.name",
         )
     for index, target in enumerate(rule.target_replicated_jobs or ()):
-        if target not in case.role_names:
+        if target not in case.places:
             where = "in failure policy does not appear in .spec.ReplicatedJobs"
             at = f"{path}.targetReplicatedJobs[{index}]"
             yield plain(f"invalid replicatedJob name '{target}' {where}", at)

@@ -22,6 +22,8 @@ class ConditionType(StrEnum):
 
 
 TERMINAL = (ConditionType.COMPLETED, ConditionType.FAILED)
+MOST_JOB_RESTARTS = 1024
+"""How many Jobs of a replicated job a status can tell the restarts of."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):

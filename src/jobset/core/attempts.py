@@ -111,13 +111,14 @@ def _name(entry: ReplicatedJobStatus) -> str:
     return entry.name
 
 
-def _individual_restarts(jobset: JobSet) -> Mapping[str, tuple[int, ...]]:
-    """The attempt that each Job of each replicated job should have."""
-    told = {entry.name: entry.job_restarts for entry in jobset.status.replicated_jobs_status or ()}
-    return {rjob.name: told.get(rjob.name) or (0,) * rjob.replicas for rjob in jobset.replicated_jobs}
+def _individual_restarts(jobset: JobSet) -> Mapping[str, tuple[int, tuple[int, ...]]]:
+    """How many Jobs each replicated job has, and the attempt that each should have, where one is told."""
+    told = {entry.name: entry.job_restarts or () for entry in jobset.status.replicated_jobs_status or ()}
+    targets = {rjob.name: (rjob.replicas, told.get(rjob.name, ())) for rjob in jobset.replicated_jobs}
+    return {name: (len(restarts) or size, restarts) for name, (size, restarts) in targets.items()}
 
 
-def _is_superseded_alone(job: ChildJob, targets: Mapping[str, tuple[int, ...]]) -> bool | Problem:
+def _is_superseded_alone(job: ChildJob, targets: Mapping[str, tuple[int, tuple[int, ...]]]) -> bool | Problem:
     if not job.replicated_job:
         return Problem(f"missing label {keys.REPLICATED_JOB_NAME}")
     if job.index is None:
@@ -125,10 +126,10 @@ def _is_superseded_alone(job: ChildJob, targets: Mapping[str, tuple[int, ...]]) 
     if job.job_restart_attempt is None:
         # A Job from before the gate was on has no such label, and stays.
         return _bad_label(job, keys.JOB_RESTART_ATTEMPT) if keys.JOB_RESTART_ATTEMPT in job.labels else False
-    target = targets.get(job.replicated_job, ())
-    if not 0 <= job.index < len(target):
+    size, restarts = targets.get(job.replicated_job, (0, ()))
+    if not 0 <= job.index < size:
         return Problem(f"job index {job.index} is out of bounds for replicated job {job.replicated_job}")
-    return job.job_restart_attempt < target[job.index]
+    return job.job_restart_attempt < (restarts[job.index] if restarts else 0)
 
 
 def _bad_label(job: ChildJob, key: str) -> Problem:

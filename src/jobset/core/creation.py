@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 from jobset.api.jobset import JobSet, ReplicatedJob, RestartStrategy
 from jobset.api.names import job_name
@@ -10,14 +11,25 @@ from jobset.core.child_job import build_recipe, lay_out
 from jobset.core.explain import Wait, WaitReason
 from jobset.core.plan import CreateJob, Step
 
+MOST_JOBS = 10_000
+"""How many Jobs one turn creates at most: their events bring the next one, and `replicas` may be anything."""
+
 
 def create_jobs(
     jobset: JobSet, rjobs: Iterable[ReplicatedJob], buckets: Buckets, *, restart_job: bool
 ) -> tuple[Step, ...]:
-    """A step for each of the replicated jobs that misses Jobs, so that failures hold back later ones."""
+    """A step for each of the replicated jobs that misses Jobs, so that failures hold back later ones.
+
+    At most `MOST_JOBS` in all.
+    """
     if _is_blocked(jobset, buckets):
         return ()
-    missing = [(rjob, names) for rjob in rjobs if (names := _missing(jobset, rjob, buckets.names))]
+    missing: list[tuple[ReplicatedJob, list[tuple[int, str]]]] = []
+    room = MOST_JOBS
+    for rjob in rjobs:
+        if names := _missing(jobset, rjob, buckets.names, room):
+            missing.append((rjob, names))
+            room -= len(names)
     if not missing:
         return ()
     layout = lay_out(jobset.replicated_jobs)
@@ -49,7 +61,7 @@ def _is_blocked(jobset: JobSet, buckets: Buckets) -> bool:
     return waits and bool(buckets.superseded)
 
 
-def _missing(jobset: JobSet, rjob: ReplicatedJob, taken: frozenset[str]) -> list[tuple[int, str]]:
-    """Index and name of every Job that does not exist, by index."""
+def _missing(jobset: JobSet, rjob: ReplicatedJob, taken: frozenset[str], most: int) -> list[tuple[int, str]]:
+    """Index and name of the first Jobs that do not exist, by index."""
     names = ((index, job_name(jobset.name, rjob.name, index)) for index in range(rjob.replicas))
-    return [(index, name) for index, name in names if name not in taken]
+    return list(islice(((index, name) for index, name in names if name not in taken), most))

@@ -1,11 +1,22 @@
 """Regular expressions as users of JobSet know them: RE2 syntax, searched anywhere in the text."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import re2
 
 _MEMORY = 64 << 20
+_MOST_NESTED = 1000
+_TOKEN = re.compile(
+    r"""
+      \\Q .*? (?: \\E | \Z )                                                    # quoted text
+    | \\ .                                                                      # an escaped character
+    | \[ \^? \]? (?: \[ : \^? \w+ : \] | \\ . | [^\]\\] )*+ (?: \] | \\? \Z )  # one of a class
+    | [()]
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -14,12 +25,18 @@ def matches(pattern: str, text: str) -> bool:
     return compiled is not None and compiled.search(text) is not None
 
 
+def is_valid(pattern: str) -> bool:
+    """Whether the pattern can match anything at all."""
+    return _compile(pattern) is not None
+
+
 @lru_cache(maxsize=512)
 def _compile(pattern: str) -> Any:
     """The compiled pattern, or None when it is invalid."""
-    if _has_any_byte(pattern):
+    if not _can_be_read(pattern):
         return None
     options = re2.Options()
+    options.never_capture = True
     options.log_errors = False
     options.max_mem = _MEMORY
     try:
@@ -28,16 +45,20 @@ def _compile(pattern: str) -> Any:
         return None
 
 
-def _has_any_byte(pattern: str) -> bool:
-    r"""Whether `\C`, any byte, is in the pattern: the one thing that C++ takes and Go refuses."""
-    position = pattern.find("\\")
-    while 0 <= position < len(pattern) - 1:
-        letter = pattern[position + 1]
-        if letter == "C":
-            return True
-        following = position + 2
-        if letter == "Q":
-            end = pattern.find("\\E", following)
-            following = len(pattern) if end < 0 else end + 2
-        position = pattern.find("\\", following)
-    return False
+def _can_be_read(pattern: str) -> bool:
+    """Whether Go reads the pattern too, as far as C++ takes what Go refuses.
+
+    That is `\\C`, any byte, and groups in groups in groups.
+    """
+    depth = 0
+    for token in _TOKEN.findall(pattern):
+        match token:
+            case "\\C":
+                return False
+            case "(":
+                depth += 1
+            case ")":
+                depth -= 1
+        if depth >= _MOST_NESTED:
+            return False
+    return True

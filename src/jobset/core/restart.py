@@ -8,7 +8,7 @@ import msgspec
 from jobset.api import keys
 from jobset.api.children import ChildJob, go_int
 from jobset.api.jobset import ReplicatedJob
-from jobset.api.status import JobSetStatus, ReplicatedJobStatus
+from jobset.api.status import MOST_JOB_RESTARTS, JobSetStatus, ReplicatedJobStatus
 from jobset.core.conditions import Draft, begin_restart, fail
 from jobset.core.failure import Fail, RestartAll, RestartOne
 from jobset.core.plan import EventType, PlannedEvent, Problem
@@ -103,7 +103,9 @@ def _count_one(
 
 def _bumped(counts: tuple[int, ...] | None, index: int, replicas: int, *, by: int) -> tuple[int, ...]:
     known = counts or ()
-    padded = known + (0,) * (replicas - len(known))
+    # Where webhooks are off there may be many more Jobs: one too many, and the API server refuses the status.
+    size = min(replicas, max(MOST_JOB_RESTARTS, index) + 1)
+    padded = known + (0,) * (size - len(known))
     return (*padded[:index], padded[index] + by, *padded[index + 1 :])
 
 

@@ -40,6 +40,8 @@ def claim_volumes(jobset: JobSet, pod_spec: Mapping[str, Any]) -> list[Raw]:
         for container in pod_spec.get(field) or ()
         for mount in container.get("volumeMounts") or ()
     }
+    if not mounted:
+        return []
     return [
         {"name": name, "persistentVolumeClaim": {"claimName": claim_name(name, jobset.name)}}
         for policy in jobset.spec.volume_claim_policies or ()

@@ -85,7 +85,6 @@ _BY_TEXT = (
     ("alphanumeric", "use letters, digits, '-', '_' and '.' only; begin and end with a letter or digit"),
     ("quantit", _QUANTITY),
     ("should match '^(\\+|-)", _QUANTITY),
-    ("Not found", "define it, or correct the name"),
     ("field is immutable", "delete the object and create it anew"),
 )
 _MISSING = (
@@ -113,9 +112,11 @@ def remedy_for(error: FieldError) -> str:
             )
         case ErrorType.DUPLICATE:
             return "remove or rename one of the two"
+        case ErrorType.NOT_FOUND:
+            return "define it, or correct the name"
         case ErrorType.FORBIDDEN:
             return f"remove {name}, or what it cannot go together with"
-    return _by_text(_BY_TEXT, error.message()) or f"correct {name}"
+    return _by_text(_BY_TEXT, error.detail) or f"correct {name}"
 
 
 def is_field(path: str) -> bool:

@@ -14,7 +14,7 @@ from jobset.api.gates import FeatureGates
 from jobset.api.jobset import JobSet, ReplicatedJob, read_jobset
 from jobset.api.names import job_name
 from jobset.core.child_job import build_recipe, lay_out
-from jobset.core.patterns import matches
+from jobset.core.patterns import is_valid
 from jobset.kube.errors import ApiError
 from jobset.local.decoding import decode
 from jobset.local.kinds import meta
@@ -28,6 +28,7 @@ from jobset.manifests.unknown import check_unknown
 _NAME_MAX = 63
 _SUFFIX = "xxxxx"
 _STAND_IN = "x"
+_LONGEST_CYCLE = 100
 _UID = "00000000-0000-4000-8000-000000000000"
 
 
@@ -43,7 +44,7 @@ def check_jobset(
     raw = {**document.value, "metadata": metadata}
     result = admit_create(raw, gates, claims, _SUFFIX)
     jobset = _read(result)
-    yield from (_admission_problem(document, error, jobset) for error in _told(result.errors))
+    yield from _admission_problems(document, _told(result.errors), jobset)
     if jobset is None:
         yield from _check_behind(document, mend(raw, _told(result.errors)), gates, claims)
         return
@@ -98,9 +99,8 @@ def _check_behind(
     jobset = _read(result)
     if jobset is None:
         return
-    for error in _told(result.errors):
-        if not mended.may_mislead(error.blamed):
-            yield _admission_problem(document, error, jobset)
+    sure = [error for error in _told(result.errors) if not mended.may_mislead(error.blamed)]
+    yield from _admission_problems(document, sure, jobset)
     yield from _check_roles(document, jobset, mended)
 
 
@@ -140,7 +140,7 @@ def _check_patterns(document: Document, jobset: JobSet) -> Iterator[Problem]:
     policy = jobset.spec.failure_policy
     for index, rule in enumerate((policy and policy.rules) or ()):
         for place, pattern in enumerate(rule.on_job_failure_message_patterns or ()):
-            if not _is_valid(pattern):
+            if not is_valid(pattern):
                 yield document.problem(
                     "this is no regular expression in RE2 syntax, so it never matches",
                     "correct the pattern; RE2 has no lookahead and no backreferences",
@@ -148,11 +148,6 @@ def _check_patterns(document: Document, jobset: JobSet) -> Iterator[Problem]:
                     value=pattern,
                     severity=Severity.WARNING,
                 )
-
-
-def _is_valid(pattern: str) -> bool:
-    # A valid pattern with nothing required in front matches everything.
-    return matches(f"(?:{pattern})|", "")
 
 
 def _check_job(
@@ -182,13 +177,18 @@ def _is_about_ours(error: FieldError, made: Mapping[str, Any]) -> bool:
     return is_made or (is_label and (error.value == made["name"] or "must be no more than" in error.detail))
 
 
-def _admission_problem(document: Document, error: FieldError, jobset: JobSet | None) -> Problem:
-    remedy = None
-    if jobset is not None and "names generated for this JobSet will exceed" in error.detail:
-        remedy = _shorten(document, error, jobset)
-    elif jobset is not None and "cannot depend on replicatedJob" in error.detail:
-        remedy = _undo_cycle(error, jobset)
-    return problem_of(document, error, remedy=remedy)
+def _admission_problems(
+    document: Document, errors: Iterable[FieldError], jobset: JobSet | None
+) -> Iterator[Problem]:
+    roles = jobset.replicated_jobs if jobset is not None else ()
+    needs = {role.name: [need.name for need in role.depends_on or ()] for role in roles}
+    for error in errors:
+        remedy = None
+        if jobset is not None and "names generated for this JobSet will exceed" in error.detail:
+            remedy = _shorten(document, error, jobset)
+        elif jobset is not None and "cannot depend on replicatedJob" in error.detail:
+            remedy = _undo_cycle(error, needs)
+        yield problem_of(document, error, remedy=remedy)
 
 
 def _shorten(document: Document, error: FieldError, jobset: JobSet) -> str | None:
@@ -204,9 +204,8 @@ def _shorten(document: Document, error: FieldError, jobset: JobSet) -> str | Non
     return too_long_by(parts, longest - _NAME_MAX)
 
 
-def _undo_cycle(error: FieldError, jobset: JobSet) -> str | None:
+def _undo_cycle(error: FieldError, needs: Mapping[str, list[str]]) -> str | None:
     """Advice for two replicated jobs that wait for each other, and for misspelled names."""
-    needs = {job.name: [need.name for need in job.depends_on or ()] for job in jobset.replicated_jobs}
     role, target = error.detail.removeprefix("replicatedJob: ").split(" cannot depend on replicatedJob: ")
     if target not in needs:
         near = structural.nearest(target, [name for name in needs if name != role])
@@ -217,9 +216,10 @@ def _undo_cycle(error: FieldError, jobset: JobSet) -> str | None:
 
 
 def _reachable(start: str, needs: Mapping[str, list[str]]) -> set[str]:
+    """What `start` waits for, and so on: far enough to find a cycle that somebody would recognise."""
     found: set[str] = set()
     waiting = [start]
-    while waiting:
+    while waiting and len(found) < _LONGEST_CYCLE:
         for name in needs.get(waiting.pop(), ()):
             if name not in found:
                 found.add(name)
