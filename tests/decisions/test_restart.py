@@ -7,11 +7,12 @@ import pytest
 from jobset.api import keys
 from jobset.api.children import ChildJob
 from jobset.api.jobset import FailureAction
+from jobset.api.status import MOST_JOB_RESTARTS
 from jobset.core.conditions import Draft
 from jobset.core.failure import Fail, RestartAll, RestartOne
 from jobset.core.plan import EventType, PlannedEvent, Problem
 from jobset.core.restart import apply_verdict, count_restarts
-from tests.builders import NOW, a_jobset, a_rule, failed
+from tests.builders import NOW, a_jobset, a_rule, an_rjob, failed
 
 W0, W1 = failed("train-workers-0"), failed("train-workers-1")
 COUNTED, FREE = FailureAction.RESTART_JOBSET, FailureAction.RESTART_JOBSET_AND_IGNORE_MAX_RESTARTS
@@ -149,6 +150,17 @@ def test_a_job_that_does_not_tell_its_place_cannot_restart_alone(job: ChildJob, 
     verdict = RestartOne(ONE, job)
 
     assert apply_verdict(Draft(jobset.status, NOW), verdict, jobset.replicated_jobs) == Problem(problem)
+
+
+def test_more_jobs_than_a_status_can_count_are_one_too_many() -> None:
+    jobset = a_jobset(an_rjob("workers", 2**31 - 1), status={"replicatedJobsStatus": [entry()]})
+    verdict = RestartOne(ONE, failed("train-workers-1"))
+
+    draft = apply_verdict(Draft(jobset.status, NOW), verdict, jobset.replicated_jobs)
+
+    assert isinstance(draft, Draft)
+    (workers,) = draft.status.replicated_jobs_status or ()
+    assert workers.job_restarts == (0, 1, *(0,) * (MOST_JOB_RESTARTS - 1))
 
 
 def test_restarts_of_single_jobs_count_with_their_gate() -> None:

@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobset.manifests.check import check
+from jobset.manifests.problems import Problem
+from jobset.manifests.sources import decode
 from jobset.manifests.yaml import load_text
 from tests.manifests.wrong import GOOD, with_spec
 
@@ -85,5 +87,24 @@ def test_anything_may_stand_anywhere(spot: tuple[int, tuple[Any, ...]], new: Any
 @given(st.integers(0, len(GOOD)), st.integers(0, 30), st.text(max_size=4))
 def test_any_edit_of_the_text_may_happen(start: int, length: int, new: str) -> None:
     problems = check(load_text(GOOD[:start] + new + GOOD[start + length :], "f"))
+
+    assert all(problem.message and problem.remedy for problem in problems)
+
+
+@st.composite
+def damaged_files(draw: st.DrawFn) -> bytes:
+    """A manifest in which bytes were changed, left out or written twice."""
+    data = bytearray(draw(st.sampled_from([FULL.encode(), GOOD.encode(), json.dumps(OBJECTS[0]).encode()])))
+    for _ in range(draw(st.integers(1, 4))):
+        at, length = draw(st.integers(0, len(data))), draw(st.integers(0, 12))
+        data[at : at + length] = draw(st.binary(max_size=12) | st.just(bytes(data[at : at + 2 * length])))
+    return bytes(data)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged_files())
+def test_any_bytes_may_come(data: bytes) -> None:
+    source = decode(data, "f")
+    problems = [source] if isinstance(source, Problem) else check(load_text(source.text, "f"))
 
     assert all(problem.message and problem.remedy for problem in problems)

@@ -9,8 +9,9 @@ import pytest
 from jobset.api import keys
 from jobset.api.gates import FeatureGates
 from jobset.api.times import parse_time
+from jobset.core import creation
 from jobset.kube.resources import JOBS, JOBSETS, PERSISTENT_VOLUME_CLAIMS, SERVICES
-from tests.controller_world import play_really
+from tests.controller_world import play_locally, play_really
 from tests.worlds import CLAIM, policy, role, roles
 
 DNS = {"network": {"enableDNSHostnames": True, "subdomain": "net", "publishNotReadyAddresses": False}}
@@ -43,6 +44,16 @@ def test_a_job_and_its_pods_carry_the_names_of_their_jobset(play):
         True,
         True,
     )
+
+
+def test_more_jobs_than_one_turn_creates_come_in_several(monkeypatch):
+    monkeypatch.setattr(creation, "MOST_JOBS", 3)
+
+    async def story(world):
+        await world.create(*roles(a=2, b=9))
+        return await world.job_names()
+
+    assert play_locally(story) == [*(f"js-a-{n}" for n in range(2)), *(f"js-b-{n}" for n in range(9))]
 
 
 # Of each Job: role, index, number of all, group, number in the group, Jobs of the group, Jobs of the role.
