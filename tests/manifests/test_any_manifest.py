@@ -11,6 +11,7 @@ from jobset.manifests.check import check
 from jobset.manifests.problems import Problem
 from jobset.manifests.sources import decode
 from jobset.manifests.yaml import load_text
+from tests.damage import damaged_bytes
 from tests.manifests.wrong import GOOD, with_spec
 
 FULL = with_spec(
@@ -91,18 +92,11 @@ def test_any_edit_of_the_text_may_happen(start: int, length: int, new: str) -> N
     assert all(problem.message and problem.remedy for problem in problems)
 
 
-@st.composite
-def damaged_files(draw: st.DrawFn) -> bytes:
-    """A manifest in which bytes were changed, left out or written twice."""
-    data = bytearray(draw(st.sampled_from([FULL.encode(), GOOD.encode(), json.dumps(OBJECTS[0]).encode()])))
-    for _ in range(draw(st.integers(1, 4))):
-        at, length = draw(st.integers(0, len(data))), draw(st.integers(0, 12))
-        data[at : at + length] = draw(st.binary(max_size=12) | st.just(bytes(data[at : at + 2 * length])))
-    return bytes(data)
+FILES = st.sampled_from([FULL.encode(), GOOD.encode(), json.dumps(OBJECTS[0]).encode()])
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(damaged_files())
+@given(damaged_bytes(FILES))
 def test_any_bytes_may_come(data: bytes) -> None:
     source = decode(data, "f")
     problems = [source] if isinstance(source, Problem) else check(load_text(source.text, "f"))
