@@ -49,6 +49,12 @@ def test_what_go_would_not_write_is_dropped(given: dict[str, Any], kept: dict[st
     assert {key: value for key, value in spec.items() if key != "containers"} == kept
 
 
+def test_an_empty_text_behind_a_pointer_stays() -> None:
+    job = decoded(JOBS, {"metadata": {"name": "j"}, "status": {"failedIndexes": "", "completedIndexes": ""}})
+
+    assert job["status"] == {"failedIndexes": ""}
+
+
 def test_fields_that_go_always_writes_are_added() -> None:
     pod = decoded(PODS, a_pod(containers=[{"name": "c"}]))
     event = decoded(CORE_EVENTS, {"metadata": {"name": "e"}, "involvedObject": {}})

@@ -71,6 +71,7 @@ _POINTER_STRINGS = frozenset(
         "hostnameOverride",
         "volumeAttributesClassName",
         "succeededIndexes",
+        "failedIndexes",
         "localhostProfile",
         "procMount",
         "ipFamilyPolicy",
