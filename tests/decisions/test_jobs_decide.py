@@ -86,10 +86,10 @@ def test_pods_that_are_made(job, pods, made):
 
 GONE = {
     "all of a suspended Job": (a_job(2, is_suspended=True), [a_pod(0), a_pod(1)], {"pod-0", "pod-1"}),
-    "the highest index when parallelism shrinks": (
+    "the lowest index of equal ones when parallelism shrinks": (
         a_job(2, parallelism=1),
         [a_pod(1), a_pod(0)],
-        {"pod-1"},
+        {"pod-0"},
     ),
     "an index above completions": (a_job(1), [a_pod(0), a_pod(1)], {"pod-1"}),
     "a pod without an index": (a_job(1), [a_pod(0), a_pod()], {"pod-None"}),

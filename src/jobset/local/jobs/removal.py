@@ -40,7 +40,7 @@ def _without_place(job: JobFacts, active: Iterable[PodFacts]) -> tuple[list[PodF
 
 
 def _advance(pod: PodFacts) -> tuple[bool, int, bool, float, int, float, int]:
-    """How far a pod has come; of equal ones the highest index counts least."""
+    """How far a pod has come; of equal ones the lowest index counts least."""
     return (
         pod.is_assigned,
         _PHASES.get(pod.phase, 0),
@@ -48,7 +48,7 @@ def _advance(pod: PodFacts) -> tuple[bool, int, bool, float, int, float, int]:
         -_seconds(pod.ready_since) if pod.ready_since else 0.0,
         -pod.restarts,
         -_seconds(pod.created_at),
-        -(pod.index or 0),
+        pod.index or 0,
     )
 
 
