@@ -154,7 +154,8 @@ def test_a_pod_that_has_lost_its_job_can_go():
         await asyncio.sleep(5)
         (pod,) = await pods_of(client)
         name = pod["metadata"]["name"]
-        await client.patch(PODS, "default", name, {"metadata": {"ownerReferences": None}})
+        lost = {"ownerReferences": None, "labels": {"batch.kubernetes.io/controller-uid": None}}
+        await client.patch(PODS, "default", name, {"metadata": lost})
         await asyncio.sleep(5)
         freed = await client.get(PODS, "default", name)
         await client.delete(PODS, "default", name, DeleteOptions(grace_period_seconds=0))
@@ -342,6 +343,24 @@ def test_a_job_with_its_own_selector_takes_in_loose_pods_and_lets_go_of_those_th
     assert "ownerReferences" not in left
     assert "finalizers" not in left
     assert len(pods) == 2
+
+
+def test_a_pod_that_has_lost_its_owner_is_taken_in_again():
+    async def story(client):
+        await client.create(JOBS, a_job(backoffLimit=0))
+        await asyncio.sleep(2)
+        (pod,) = await pods_of(client)
+        await client.patch(PODS, "default", pod["metadata"]["name"], {"metadata": {"ownerReferences": None}})
+        await asyncio.sleep(3)
+        return pod, await pods_of(client), await client.get(JOBS, "default", "job")
+
+    before, after, job = play(story)
+
+    assert [pod["metadata"]["uid"] for pod in after] == [before["metadata"]["uid"]]
+    assert [owner["name"] for owner in after[0]["metadata"]["ownerReferences"]] == ["job"]
+    assert after[0]["metadata"]["finalizers"] == [FINALIZER]
+    assert job["status"]["active"] == 1
+    assert "failed" not in job["status"]
 
 
 def test_a_finished_job_goes_when_its_time_to_live_is_over():

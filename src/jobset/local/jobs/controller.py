@@ -14,7 +14,7 @@ from jobset.kube.cache import Key, WatchCache, controller_of, key_of
 from jobset.kube.client import Client, Object
 from jobset.kube.errors import NotFound
 from jobset.kube.resources import JOBS, PODS
-from jobset.local.jobs.claims import Claim, judge_claims
+from jobset.local.jobs.claims import Claim, judge_claims, selects
 from jobset.local.jobs.decide import decide_job
 from jobset.local.jobs.execute import Executor
 from jobset.local.jobs.plan import JobPlan
@@ -196,7 +196,7 @@ class JobController:
         if controller_of(pod) is None and read_pod(pod).is_tracked:
             self._orphans.add(key_of(pod))
         for job in self._jobs.all():
-            if job["spec"].get("manualSelector") and job["metadata"]["namespace"] == key_of(pod)[0]:
+            if selects(job, pod):
                 self._gather(job)
 
     def _gather(self, job: Object) -> None:
