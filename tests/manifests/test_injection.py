@@ -131,7 +131,9 @@ WORDS = (
 )
 
 
-@pytest.mark.parametrize("text", [*WORDS, "a\nb\n", "#!/bin/sh\necho a\n\n  b", "tab\tand\n trailing \n"])
+@pytest.mark.parametrize(
+    "text", [*WORDS, "a\x85b", "a\u2028b", "a\nb\n", "#!/bin/sh\necho a\n\n  b", "tab\tand\n trailing \n"]
+)
 def test_texts_come_back_as_they_are(text: str) -> None:
     assert load_text(write_yaml([{"a": text, "b": [text]}]), "f").objects == [{"a": text, "b": [text]}]
 

@@ -7,6 +7,8 @@ import yaml
 
 from jobset.manifests.scalars import STR, plain_tag
 
+_OTHER_LINE_BREAKS = "\x85\u2028\u2029"
+
 
 def write_yaml(objects: Iterable[Any]) -> str:
     """The documents, their fields in the order that they have."""
@@ -21,9 +23,16 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(STR, text, style=_style(text))
+
+
+def _style(text: str) -> str | None:
+    # YAML folds these as it folds newlines, unless they are escaped.
+    if any(it in text for it in _OTHER_LINE_BREAKS):
+        return '"'
     if "\n" in text:
-        return dumper.represent_scalar(STR, text, style="|")
-    return dumper.represent_scalar(STR, text, style="'" if plain_tag(text) != STR else None)
+        return "|"
+    return "'" if plain_tag(text) != STR else None
 
 
 _Dumper.add_representer(str, _text)
