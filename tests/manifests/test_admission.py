@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from jobset.admission.field_errors import NO_FIELD, ErrorType, FieldError
 from jobset.admission.jobset import admit_create
 from jobset.api.gates import FeatureGates
 from jobset.manifests.check import check
 from jobset.manifests.problems import Problem, Severity
+from jobset.manifests.writing import write_yaml
 from jobset.manifests.yaml import load_text
 from tests.decisions.admission_builders import ALL_ON, OFF, a_jobset
 from tests.decisions.test_admission_claims import CLAIMS
@@ -32,7 +32,7 @@ WRONG = {name: (*GIVEN[name], errors) for name, errors in EXPECTED.items() if er
 def test_what_admission_refuses_is_told_offline(
     jobset: Raw, gates: FeatureGates, errors: tuple[FieldError, ...]
 ) -> None:
-    text = yaml.safe_dump({"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet"} | jobset)
+    text = write_yaml([{"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet"} | jobset])
 
     problems = [problem for problem in check(load_text(text, "f"), gates=gates) if is_complete(problem)]
 

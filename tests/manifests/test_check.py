@@ -70,9 +70,9 @@ WARNED: dict[str, tuple[str, str]] = {
         "ConfigMap settings has no key z",
     ),
     "an item of a volume that is not there": (
-        with_pod("volumes: [{name: v, configMap: {name: settings, items: [{key: y, path: p}]}}]")
+        with_pod("volumes: [{name: v, configMap: {name: settings, items: [{key: z, path: p}]}}]")
         + CONFIG_MAP,
-        "ConfigMap settings has no key y",
+        "ConfigMap settings has no key z",
     ),
     "a claim in a volume": (
         with_pod("volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"),

@@ -15,7 +15,8 @@ SCALARS: dict[str, Any] = {
     "true": True,
     "Yes": True,
     "off": False,
-    "y": "y",
+    "y": True,
+    "N": False,
     "~": None,
     "": None,
     "null": None,
@@ -60,7 +61,16 @@ def test_a_word_means_what_it_means_to_kubectl(text: str, value: Any) -> None:
     assert type(document.value["a"]) is type(value)
 
 
-KEYS = {"1": "1", "true": "true", "on": "true", "1.5": "1.5", "1e3": "1000", "'on'": "on", "a b": "a b"}
+KEYS = {
+    "1": "1",
+    "true": "true",
+    "on": "true",
+    "n": "false",
+    "1.5": "1.5",
+    "1e3": "1000",
+    "'on'": "on",
+    "a b": "a b",
+}
 
 
 @pytest.mark.parametrize(("key", "name"), KEYS.items(), ids=KEYS)
@@ -69,13 +79,13 @@ def test_keys_are_strings(key: str, name: str) -> None:
 
 
 def test_anchors_and_merges_are_resolved() -> None:
-    text = "base: &b {x: 1, y: 2}\nother: &o {y: 3, z: 4}\na: {<<: *b, y: 5}\nb: {<<: [*b, *o]}\nc: *b\n"
+    text = "base: &b {x: 1, t: 2}\nother: &o {t: 3, z: 4}\na: {<<: *b, t: 5}\nb: {<<: [*b, *o]}\nc: *b\n"
 
     (value,) = load_text(text, "f").objects
 
-    assert value["a"] == {"x": 1, "y": 5}
-    assert value["b"] == {"x": 1, "y": 2, "z": 4}
-    assert value["c"] == {"x": 1, "y": 2}
+    assert value["a"] == {"x": 1, "t": 5}
+    assert value["b"] == {"x": 1, "t": 2, "z": 4}
+    assert value["c"] == {"x": 1, "t": 2}
 
 
 def test_a_file_holds_several_documents_and_lists() -> None:

@@ -1,4 +1,4 @@
-"""What a plain YAML word means: as kubectl reads it, without the surprises of YAML 1.1."""
+"""What a plain YAML word means: as kubectl reads it."""
 
 import re
 import sys
@@ -11,10 +11,12 @@ STR, NULL, BOOL, INT, FLOAT, MERGE = (
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 SCALAR_TAGS = frozenset({STR, NULL, BOOL, INT, FLOAT, TIMESTAMP})
 
+_TRUE = ("true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON")
+_FALSE = ("false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off", "OFF")
 _WORDS: dict[str, tuple[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), (NULL, None)),
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), (BOOL, True)),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), (BOOL, False)),
+    **dict.fromkeys(_TRUE, (BOOL, True)),
+    **dict.fromkeys(_FALSE, (BOOL, False)),
     "<<": (MERGE, "<<"),
 }
 _INT = re.compile(r"[-+]?(?:0b_*[01][01_]*|0o?_*[0-7][0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0|[1-9][0-9_]*)")
