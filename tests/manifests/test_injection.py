@@ -158,6 +158,10 @@ REFUSED = {
     ),
     "a limit that ends": ([a_jobset({"containers": [MAIN]}, backoffLimit=1)], "must be set to 2147483647"),
     "no containers": ([a_jobset({})], "containers"),
+    "a list that is none of kubectl's": (
+        [{"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSetList", "items": [a_jobset({})]}],
+        "a JobSetList is not read here",
+    ),
 }
 
 

@@ -24,19 +24,19 @@ def run_inject(files: Sequence[str], *, image: str, port: int, namespace: str) -
     Raises:
         click.UsageError: nothing restarts in place here.
     """
-    read = load(files)
-    if not read.problems and not any(map(restarts_in_place, read.objects)):
-        raise click.UsageError(
-            "no JobSet here restarts in place: write failurePolicy.restartStrategy: InPlaceRestart"
-        )
-    documents = _with_agents(read, image, port)
+    documents = _with_agents(load(files), image, port)
     problems = tuple(check(documents, namespace, FeatureGates(in_place_restart=True)))
     if problems:
         tell_aside(render_problems(problems))
     if has_errors(problems):
         return 2
+    jobsets = tuple(filter(restarts_in_place, documents.objects))
+    if not jobsets:
+        raise click.UsageError(
+            "no JobSet here restarts in place: write failurePolicy.restartStrategy: InPlaceRestart"
+        )
     tell(write_yaml(documents.objects).rstrip("\n"))
-    tell_aside("\n".join(_permissions(filter(restarts_in_place, documents.objects), namespace)))
+    tell_aside("\n".join(_permissions(jobsets, namespace)))
     return 0
 
 
