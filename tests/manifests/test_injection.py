@@ -83,12 +83,24 @@ def test_a_second_time_changes_only_what_is_asked_for() -> None:
     assert [it["image"] for it in again] == ["agent:2", "y"]
 
 
+def test_what_was_given_to_the_agent_stays() -> None:
+    (made,) = pod_of(injected({"containers": [MAIN]}))["initContainers"]
+    limits = {"resources": {"limits": {"cpu": "1"}}}
+    given = {**made, **limits, "image": "agent:0", "env": [{"name": "GOGC", "value": "1"}, *made["env"]]}
+
+    (renewed,) = pod_of(injected({"containers": [MAIN], "initContainers": [given]}))["initContainers"]
+
+    assert renewed == {**made, **limits, "env": [*made["env"], {"name": "GOGC", "value": "1"}]}
+
+
 WRONG: Mapping[str, Any] = {
     "a spec": {"spec": 3},
     "roles": {"spec": {"replicatedJobs": {"name": "w"}}},
     "a role": {"spec": {"replicatedJobs": [3, {"template": "x"}, {"template": {"spec": []}}]}},
     "containers before": a_jobset({"initContainers": {"a": 1}}),
     "a container": a_jobset({"initContainers": [1], "containers": [2]}),
+    "variables of the agent": a_jobset({"initContainers": [{"name": AGENT, "env": "x"}]}),
+    "a variable of the agent": a_jobset({"initContainers": [{"name": AGENT, "env": [3, {"name": []}]}]}),
 }
 
 

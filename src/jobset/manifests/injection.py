@@ -30,7 +30,7 @@ def restarts_in_place(value: Any) -> bool:
 def with_agents(jobset: Object, image: str, port: int) -> Object:
     """A JobSet with the agent in each of its pods, or with another image and port where it is there.
 
-    What a restart in place needs beside it is filled in; what is given stays.
+    What a restart in place needs beside it is filled in; what is given stays, also of the agent.
     """
     change = partial(_pod, agent=_agent(image, port))
     return at(jobset, "spec", lambda spec: each(spec, "replicatedJobs", partial(_role, change=change)))
@@ -49,9 +49,25 @@ def _pod(pod: Object, agent: Object) -> Object:
     given = pod.get("initContainers") or []
     if not isinstance(given, list):
         return pod
-    others = [it for it in given if not (isinstance(it, Mapping) and it.get("name") == AGENT)]
-    filled = {**_filled(pod, {"restartPolicy": "Never"}), "initContainers": [agent, *others]}
+    before = [it for it in given if _is_agent(it)]
+    others = [it for it in given if not _is_agent(it)]
+    agents = [_renewed(it, agent) for it in before] or [agent]
+    filled = {**_filled(pod, {"restartPolicy": "Never"}), "initContainers": [*agents, *others]}
     return each(filled, "containers", lambda it: _filled(it, _WORKER))
+
+
+def _is_agent(container: Any) -> bool:
+    return isinstance(container, Mapping) and container.get("name") == AGENT
+
+
+def _renewed(before: Object, agent: Object) -> Object:
+    """The agent with what else was given to it: resources, a security context, variables."""
+    variables = before.get("env")
+    if not isinstance(variables, list):
+        return {**before, **agent}
+    ours = [it["name"] for it in agent["env"]]
+    others = [it for it in variables if not (isinstance(it, Mapping) and it.get("name") in ours)]
+    return {**before, **agent, "env": [*agent["env"], *others]}
 
 
 def _filled(obj: Object, defaults: Object) -> Object:
