@@ -23,7 +23,8 @@ def render_changes(changes: Sequence[Change], style: Style = PLAIN) -> str:
     lines = [line for it in changes if it.action is not Action.KEEP for line in _change(it, style)]
     kept = sum(it.action is Action.KEEP for it in changes)
     if kept:
-        lines.append(style.paint(f"{kept} objects are as they should be", "dim"))
+        told = f"{kept} objects are as they should be" if kept > 1 else "1 object is as it should be"
+        lines.append(style.paint(told, "dim"))
     return "\n".join(lines)
 
 
@@ -54,7 +55,7 @@ def _change(change: Change, style: Style) -> Sequence[str]:
     return [
         f"{action}{printable(change.title)}",
         *(f"{'':{_WIDTH}}  {_field(it)}" for it in change.fields[:_MOST_FIELDS]),
-        *([f"{'':{_WIDTH}}  and {more} more fields"] if more > 0 else []),
+        *([f"{'':{_WIDTH}}  and {more} more field{'s' if more > 1 else ''}"] if more > 0 else []),
     ]
 
 
