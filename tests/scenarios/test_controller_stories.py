@@ -123,7 +123,7 @@ def test_without_its_gate_pods_are_not_even_read(play):
     after, watches = play(story)
 
     assert after == []
-    assert [request.query["labelSelector"] for request in watches] == [keys.JOB_KEY]
+    assert [request.query["labelSelector"] for request in watches] == [keys.JOBSET_NAME]
 
 
 def test_a_pod_that_changes_its_jobset_wakes_both(play):

@@ -114,6 +114,25 @@ def test_who_stays(play, pods):
     assert (marks, deletes) == ([], [])
 
 
+UNTOLD = {
+    "its key": (
+        {"labels": {keys.JOBSET_NAME: "js"}},
+        'job key label not found on leader pod: "js-w-0-0-job"',
+    ),
+    "its owner": ({"ownerReferences": []}, 'leader pod "js-w-0-0-job" has no controller owner'),
+}
+
+
+@pytest.mark.parametrize(("metadata", "error"), UNTOLD.values(), ids=UNTOLD)
+def test_a_leader_that_does_not_tell_its_job_is_an_error(play, caplog, metadata, error):
+    leader = a_pod(0, node="n1", metadata=metadata)
+
+    left, marks, deletes = play(lambda world: settle(world, leader, WRONG))
+
+    assert error in caplog.text
+    assert (len(left), marks, deletes) == (2, [], [])
+
+
 @pytest.mark.parametrize("odd", [WRONG, LOST], ids=["another place", "no place"])
 def test_one_follower_in_the_wrong_place_takes_all_followers_with_it(play, odd):
     left, marks, deletes = play(lambda world: settle(world, LEADER, RIGHT, odd))

@@ -42,7 +42,7 @@ class PlacementController:
             client=self.client,
             resource=PODS,
             part=EXCLUSIVE_POD_PART,
-            selection=Selection(label_selector=keys.JOB_KEY),
+            selection=Selection(label_selector=keys.JOBSET_NAME),
             indexes={
                 _JOB_KEY: _exclusive_job_key,
                 _LEADER: _leader_job_key,
