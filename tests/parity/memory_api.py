@@ -54,8 +54,7 @@ class MemoryApi:
     async def send(self, request: Request) -> Response:
         plural, namespace, name, subresource = _split(request.path)
         if plural == EVENTS.plural:
-            self.events.append(dict(request.body))
-            return Response(code=201, body=self._numbered(request.body))
+            return self._tell(request)
         if subresource == "status":
             self.sent_statuses[name] = request.body.get("status") or {}
         if (message := self._fault(plural, f"{request.method} {subresource}".strip())) is not None:
@@ -92,6 +91,11 @@ class MemoryApi:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    def _tell(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.events.append(dict(request.body))
+        return Response(code=200, body=dict(request.body))
 
     def _create(self, key: Key, body: Mapping[str, Any]) -> Response:
         if key in self.objects:

@@ -29,3 +29,28 @@ def test_the_recordings_are_at_hand(name: str) -> None:
 @pytest.mark.parametrize("case", cases("admission.json") + cases("logic.json"))
 def test_a_recorded_case_passes(case: dict[str, Any]) -> None:
     assert check(case) is None
+
+
+def test_an_event_of_one_pass_may_repeat() -> None:
+    policies = [{"templates": [{"metadata": {"name": name}}]} for name in ("data", "logs")]
+    jobset = {
+        "kind": "JobSet",
+        "metadata": {"name": "js", "namespace": "default"},
+        "spec": {"volumeClaimPolicies": policies},
+    }
+    fault = {"verb": "create", "kind": "PersistentVolumeClaim", "message": "no quota"}
+    nothing: dict[str, list[Any]] = {"created": [], "updated": [], "deleted": [], "status_updates": []}
+    case = {
+        "tier": "reconcile",
+        "kind": "reconcile",
+        "target": {"controller": "jobset", "namespace": "default", "name": "js"},
+        "given": {"objects": [jobset], "faults": [fault]},
+        "expect": {
+            "error_contains": ["no quota"],
+            "requeue_after_seconds": 0,
+            "events": [{"type": "Warning", "reason": "PVCCreationFailed", "note": "no quota"}],
+            **nothing,
+        },
+    }
+
+    assert check(case) is None
