@@ -374,6 +374,24 @@ def test_a_finished_job_goes_when_its_time_to_live_is_over():
     assert play(story, outcome="succeed") == (1, 0, 0)
 
 
+def test_a_job_whose_time_to_live_is_over_goes_after_its_pods():
+    async def story(client):
+        job = a_job(ttlSecondsAfterFinished=3)
+        job["spec"]["template"]["metadata"] = {"finalizers": ["example.com/hold"]}
+        await client.create(JOBS, job)
+        await asyncio.sleep(8)
+        held = await client.get(JOBS, "default", "job")
+        (pod,) = await pods_of(client)
+        await client.patch(PODS, "default", pod["metadata"]["name"], {"metadata": {"finalizers": None}})
+        await asyncio.sleep(2)
+        return held["metadata"], len((await client.list(JOBS)).items)
+
+    held, left = play(story, outcome="succeed")
+
+    assert held["finalizers"] == ["foregroundDeletion"]
+    assert left == 0
+
+
 def test_a_job_of_another_manager_is_left_alone():
     async def story(client):
         await client.create(JOBS, a_job(managedBy="example.com/mine"))

@@ -93,11 +93,11 @@ class Executor:
             await self._patch_metadata(pod, change)
 
     async def expire(self, job: JobFacts) -> None:
-        """Delete the Job and, in the background, its pods."""
+        """Delete the Job, which goes after its pods."""
         metadata = job.raw["metadata"]
         # Bound to what was read: a Job whose time was made longer meanwhile stays.
         options = DeleteOptions(
-            propagation_policy="Background", uid=job.uid, resource_version=metadata["resourceVersion"]
+            propagation_policy="Foreground", uid=job.uid, resource_version=metadata["resourceVersion"]
         )
         try:
             await self.client.delete(JOBS, job.namespace, job.name, options)
