@@ -15,6 +15,7 @@ from jobset.kube.transport import Response
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import run_virtual
 from jobset.local.recorder import CoreEvents
+from jobset.local.sparing_recorder import SparingRecorder
 from tests.controller_world import play_locally
 from tests.worlds import policy, roles
 
@@ -144,6 +145,48 @@ def test_every_repeat_of_a_core_event_is_told_at_once_whatever_became_of_the_obj
     assert first["source"] == {"component": "job-controller", "host": "here"}
     assert first["lastTimestamp"] >= first["firstTimestamp"]
     assert (other["message"], other["count"]) == ("another message", 1)
+
+
+def sparingly(steps):
+    """What the server has of events: `steps` are of an object's name, a note and the seconds after it."""
+
+    async def story(client, inner):
+        sparing = SparingRecorder(inner=inner, clock=inner.clock)
+        for name, note, pause in steps:
+            about = {**JOBSET, "metadata": {"name": name, "namespace": "default", "uid": name}}
+            sparing.event(about, "Normal", "SuccessfulCreate", note)
+            await inner.drain()
+            await asyncio.sleep(pause)
+        return (await client.list(CORE_EVENTS)).items
+
+    return [
+        (event["involvedObject"]["name"], event["count"], event["message"])
+        for event in record(story, CoreEvents(component="job-controller"))
+    ]
+
+
+def test_many_different_notes_of_one_kind_are_told_as_one_from_the_tenth_on():
+    told = sparingly(("a", f"pod {number}", 0) for number in range(12))
+
+    alone = [("a", 1, f"pod {number}") for number in range(9)]
+    assert told == [*alone, ("a", 3, "(combined from similar events): pod 11")]
+
+
+def test_notes_are_compared_with_those_of_the_last_ten_minutes():
+    steps = [("a", f"pod {number}", 0) for number in range(9)]
+    steps[-1] = ("a", "pod 8", 601)
+
+    told = sparingly([*steps, ("a", "pod 9", 0)])
+
+    assert told[-1] == ("a", 1, "pod 9")
+
+
+def test_of_too_many_events_about_one_object_those_without_a_place_are_lost():
+    crowd = [("a", "again", 0)] * 30
+
+    told = sparingly([*crowd, ("b", "first", 300), ("a", "after a pause", 0), ("a", "too early", 0)])
+
+    assert told == [("a", 25, "again"), ("a", 1, "after a pause"), ("b", 1, "first")]
 
 
 def test_an_event_that_the_server_forgot_is_told_anew():

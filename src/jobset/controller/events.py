@@ -43,6 +43,8 @@ class Series:
     told: int
     """How often the server thinks that it happened."""
     last_at: datetime
+    note: str
+    """What was said the last time."""
 
 
 class EventForm(Protocol):
@@ -177,7 +179,7 @@ class EventRecorder:
         identity = self.form.identity(occurrence)
         known = self._known.get(identity)
         try:
-            if known is None or not await self._repeat(identity, known, occurrence.at):
+            if known is None or not await self._repeat(identity, known, occurrence):
                 self._remember(identity, await self._create(occurrence))
             self.sent += 1
         except (ApiError, TransportError) as error:
@@ -195,7 +197,9 @@ class EventRecorder:
             **self.form.first(occurrence),
         }
         await self._insist(body)
-        return Series(namespace=namespace, name=name, count=1, told=1, last_at=occurrence.at)
+        return Series(
+            namespace=namespace, name=name, count=1, told=1, last_at=occurrence.at, note=occurrence.note
+        )
 
     async def _insist(self, body: Object) -> None:
         """Create an event, again while nobody knows whether that worked: under one name it is there once.
@@ -216,9 +220,9 @@ class EventRecorder:
                 continue
             return
 
-    async def _repeat(self, identity: Hashable, known: Series, at: datetime) -> bool:
+    async def _repeat(self, identity: Hashable, known: Series, again: Occurrence) -> bool:
         """Count one more; whether the server still has the event."""
-        grown = replace(known, count=known.count + 1, last_at=at)
+        grown = replace(known, count=known.count + 1, last_at=again.at, note=again.note)
         try:
             self._known[identity] = await self._tell(grown) if self.form.is_told_at_once(known) else grown
         except NotFound:

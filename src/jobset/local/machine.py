@@ -30,6 +30,7 @@ from jobset.local.processes.starter import Abilities
 from jobset.local.runs.directory import RunDirectory
 from jobset.local.runs.records import ContainerRun
 from jobset.local.runs.report import Notice
+from jobset.local.sparing_recorder import SparingRecorder
 
 
 class MachineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +131,7 @@ async def open_machine(
             addresses=addresses or OneAddress(),
             names=names,
             accounts=accounts,
-            recorder=plane.recorder("kubelet"),
+            recorder=SparingRecorder(inner=plane.recorder("kubelet"), clock=wall_clock),
             devices=Devices(count=facts.gpus, strict=options.strict_gpus),
             log_listeners=listeners,
             tell=tell,

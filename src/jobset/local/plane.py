@@ -24,6 +24,7 @@ from jobset.local.namespaces import NamespaceController
 from jobset.local.pod_garbage import PodCollector
 from jobset.local.recorder import CoreEvents
 from jobset.local.scheduling.scheduler import Scheduler
+from jobset.local.sparing_recorder import SparingRecorder
 
 Worker: TypeAlias = Coroutine[Any, Any, None]
 """Something that works until it is cancelled."""
@@ -107,7 +108,7 @@ class Plane:
             JobController(
                 client=client,
                 clock=clock,
-                recorder=self.recorder("job-controller"),
+                recorder=SparingRecorder(inner=self.recorder("job-controller"), clock=clock),
                 gather_seconds=self.options.gather_seconds,
                 wait_scale=self.options.wait_scale,
             ).run(),

@@ -9,6 +9,9 @@ from jobset.api.times import format_time
 from jobset.controller.events import Occurrence, Series
 from jobset.kube.resources import CORE_EVENTS, Resource
 
+COMBINED = "(combined from similar events): "
+"""What the message of an event begins with that stands for others of its type and reason too."""
+
 
 class CoreEvents(msgspec.Struct, frozen=True, kw_only=True):
     """Events of `v1` for one component: each repeat is told when it happens."""
@@ -18,9 +21,10 @@ class CoreEvents(msgspec.Struct, frozen=True, kw_only=True):
     resource: Resource = CORE_EVENTS
 
     def identity(self, occurrence: Occurrence) -> Hashable:
-        """Type, reason, message and object, whatever its version."""
+        """Type, reason, message and object, whatever its version; those that are told together are one."""
         regarding = (value for key, value in occurrence.regarding.items() if key != "resourceVersion")
-        return (*regarding, occurrence.type, occurrence.reason, occurrence.note)
+        note = COMBINED if occurrence.note.startswith(COMBINED) else occurrence.note
+        return (*regarding, occurrence.type, occurrence.reason, note)
 
     def first(self, occurrence: Occurrence) -> dict[str, Any]:
         """The body of a new Event, but for its metadata."""
@@ -37,8 +41,12 @@ class CoreEvents(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     def growth(self, series: Series) -> dict[str, Any]:
-        """The count and when it was last seen."""
-        return {"count": series.count, "lastTimestamp": format_time(series.last_at)}
+        """The count, and when and in which words it was last told."""
+        return {
+            "count": series.count,
+            "lastTimestamp": format_time(series.last_at),
+            "message": series.note,
+        }
 
     def is_told_at_once(self, series: Series) -> bool:  # noqa: ARG002
         """Always."""
