@@ -4,9 +4,10 @@ import json
 import os
 import pty
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 import pytest
 
@@ -178,24 +179,44 @@ def test_jobsets_stay_unless_they_are_to_go(empty: ControlPlane, jobset: Command
     assert "JobSet is not installed" in jobset("uninstall", "--yes").stdout
 
 
-def test_ctrl_c_at_the_question_deletes_nothing(empty: ControlPlane, jobset: Command, tmp_path: Path) -> None:
+Act = Callable[["subprocess.Popen[str]", BinaryIO], object]
+ANSWERS: dict[str, tuple[Act, int, str]] = {
+    "Ctrl-C": (lambda process, _: process.send_signal(signal.SIGINT), 130, "Interrupted"),
+    "a signal to end": (lambda process, _: process.send_signal(signal.SIGTERM), 143, ""),
+    "no": (lambda _, terminal: terminal.write(b"n\n"), 1, ""),
+    "a terminal that goes away": (lambda _, terminal: terminal.close(), 1, "nobody answered"),
+}
+
+
+@pytest.mark.parametrize(("answer", "code", "told"), ANSWERS.values(), ids=ANSWERS)
+def test_whatever_else_is_answered_nothing_is_deleted(
+    answer: Act, code: int, told: str, empty: ControlPlane, jobset: Command, tmp_path: Path
+) -> None:
     install(jobset, "--no-wait")
     before = versions(empty)
-    ours, terminal = pty.openpty()
+    ours, theirs = pty.openpty()
 
-    with Jobset(tmp_path).started(
-        "uninstall", f"--kubeconfig={empty.kubeconfig()}", stdin=terminal
-    ) as process:
-        assert process.stdout is not None
-        stdout = process.stdout
-        assert "".join(iter(lambda: stdout.read(1), "]")).endswith("[y/N")
+    with (
+        Jobset(tmp_path).started("uninstall", f"--kubeconfig={empty.kubeconfig()}", stdin=theirs) as process,
+        open(ours, "wb", buffering=0) as terminal,
+    ):
+        os.close(theirs)
+        assert process.stderr is not None
+        assert read_until("[y/N]", process.stderr).endswith("[y/N]")
         assert wait_for(lambda: is_asleep(process.pid))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        answer(process, terminal)
+        assert process.wait(20) == code
+        assert told in process.stderr.read()
 
-    os.close(ours)
-    os.close(terminal)
     assert versions(empty) == before
+
+
+def read_until(end: str, stream: IO[str]) -> str:
+    """What a process says up to a text, or all of it."""
+    said = ""
+    while not said.endswith(end) and (more := stream.read(1)):
+        said += more
+    return said
 
 
 def is_asleep(pid: int) -> bool:

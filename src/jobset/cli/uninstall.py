@@ -14,7 +14,9 @@ Examples:
 
 \b
 Exit codes:
-  0  gone, or not there        1  refused, or not gone in time        2  the command line is wrong
+  0  gone, or not there
+  1  refused, by you or the API server, or not gone in time
+  2  the command line is wrong
 """
 
 

@@ -41,11 +41,24 @@ def run_uninstall(kubeconfig: str | None, context: str | None, settings: Uninsta
         tell("Nothing was deleted.")
         return 0
     # On an event loop Ctrl-C would not end the question.
-    if not settings.yes:
-        click.confirm(f"Delete all this at {found.server}?", abort=True)
+    if not settings.yes and not _is_agreed(f"Delete all this at {found.server}?"):
+        tell("Nothing was deleted.")
+        return 1
     on_cluster(kubeconfig, context, lambda client, _: _remove(client, found.stored, settings.timeout))
     tell("JobSet is gone.")
     return 0
+
+
+def _is_agreed(question: str) -> bool:
+    """What is answered on the terminal, wherever standard output goes.
+
+    Raises:
+        click.ClickException: the terminal is gone.
+    """
+    try:
+        return click.confirm(question, err=True)
+    except OSError:
+        raise click.ClickException("nobody answered: nothing was deleted") from None
 
 
 class _Found(msgspec.Struct, frozen=True):
