@@ -11,7 +11,7 @@ from typing import IO, Any, BinaryIO
 
 import pytest
 
-from jobset.installation.objects import CONFIGURATION, CONFIGURATION_FILE, installation_objects
+from jobset.installation.objects import CONFIGURATION, CONFIGURATION_FILE, MUTATING, installation_objects
 from tests.control_plane.fixtures import require_programs
 from tests.control_plane.jobset_crd import install_jobset_crd
 from tests.control_plane.processes import ControlPlane, PlaneSettings, a_control_plane
@@ -177,6 +177,20 @@ def test_jobsets_stay_unless_they_are_to_go(empty: ControlPlane, jobset: Command
     assert (whole.code, "there are 1." in whole.stdout) == (0, True)
     assert versions(empty) == ""
     assert "JobSet is not installed" in jobset("uninstall", "--yes").stdout
+
+
+def test_only_what_is_still_there_is_named(empty: ControlPlane, jobset: Command) -> None:
+    install(jobset, "--no-wait")
+    patch = ("patch", "mutatingwebhookconfiguration", MUTATING, "--type=merge", "--patch")
+    empty.kubectl(*patch, json.dumps({"metadata": {"finalizers": ["example.com/keep"]}}))
+
+    held = jobset("uninstall", "--yes", "--timeout=3s")
+    empty.kubectl(*patch, json.dumps({"metadata": {"finalizers": None}}))
+
+    assert held.code == 1
+    assert f"MutatingWebhookConfiguration {MUTATING}" in held.stderr
+    assert "ClusterRole" not in held.stderr
+    assert jobset("uninstall", "--yes").code == 0
 
 
 Act = Callable[["subprocess.Popen[str]", BinaryIO], object]

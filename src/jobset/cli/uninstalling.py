@@ -84,7 +84,8 @@ async def _remove(client: Client, stored: Sequence[Object], timeout: timedelta) 
             await remove(client, stored, lambda gone: waiting.discard(title_of(gone)))
     except TimeoutError:
         there = ", ".join(sorted(waiting))
-        raise click.ClickException(f"still there: {there}; kubectl describe tells why") from None
+        remedy = "kubectl describe tells why; the same command again goes on"
+        raise click.ClickException(f"still there: {there}; {remedy}") from None
     except BaseException:
         tell_aside("Some of it may be gone; the same command again deletes the rest.")
         raise

@@ -34,10 +34,13 @@ async def remove(client: Client, stored: Sequence[Object], gone: Callable[[Objec
             await client.delete(
                 resource_of(each), *place_of(each), DeleteOptions(propagation_policy="Background", uid=uid)
             )
-    for each in stored:
-        while await _is_there(client, each):
-            await asyncio.sleep(_LOOK_SECONDS)
-        gone(each)
+    await asyncio.gather(*(_until_gone(client, each, gone) for each in stored))
+
+
+async def _until_gone(client: Client, each: Object, gone: Callable[[Object], None]) -> None:
+    while await _is_there(client, each):
+        await asyncio.sleep(_LOOK_SECONDS)
+    gone(each)
 
 
 async def _is_there(client: Client, each: Object) -> bool:
