@@ -227,6 +227,69 @@ async def test_a_patch_must_leave_an_object_of_its_kind(
     assert str(error).startswith(' "" is invalid: patch: Invalid value: ')
 
 
+ORDERS: dict[str, tuple[dict[str, object], list[str]]] = {
+    "a new one comes first": ({"finalizers": ["x.io/c"]}, ["x.io/c", "x.io/a", "x.io/b"]),
+    "those that were before a named one stay there": (
+        {"finalizers": ["x.io/c", "x.io/b"]},
+        ["x.io/c", "x.io/a", "x.io/b"],
+    ),
+    "an order is asked for": (
+        {"$setElementOrder/finalizers": ["x.io/b", "x.io/a"]},
+        ["x.io/b", "x.io/a"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "finalizers"), ORDERS.values(), ids=ORDERS)
+async def test_lists_that_merge_in_a_strategic_patch_have_an_order(
+    client: Client, namespace: str, change: dict[str, object], finalizers: list[str]
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace, finalizers=["x.io/a", "x.io/b"]))
+
+    patch = {"metadata": change}
+    patched = await client.patch(CONFIG_MAPS, namespace, "m", patch, content_type=STRATEGIC_MERGE_PATCH)
+
+    assert patched["metadata"]["finalizers"] == finalizers
+
+
+CONVERSIONS: dict[str, tuple[dict[str, object], str]] = {
+    "an object": ({"metadata": []}, "cannot restore struct from: slice"),
+    "a map": ({"data": 5}, "cannot restore map from int64"),
+    "a list": ({"metadata": {"finalizers": {}}}, "cannot restore slice from map"),
+    "a text": ({"data": {"a": 5}}, "cannot convert int64 to string"),
+    "a boolean": ({"immutable": "x"}, "unrecognized type: bool"),
+    "a whole number": ({"metadata": {"generation": 1.5}}, "cannot convert float64 to int64"),
+    "bytes": ({"binaryData": {"k": "*"}}, "error decoding from json: illegal base64 data at input byte 0"),
+    "a time": (
+        {"metadata": {"creationTimestamp": 5}},
+        "json: cannot unmarshal number into Go value of type string",
+    ),
+}
+
+
+@pytest.mark.parametrize(("patch", "words"), CONVERSIONS.values(), ids=CONVERSIONS)
+async def test_a_strategic_patch_with_a_wrong_type_is_told_as_go_converts(
+    client: Client, namespace: str, patch: dict[str, object], words: str
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    call = client.patch(CONFIG_MAPS, namespace, "m", patch, content_type=STRATEGIC_MERGE_PATCH)
+    error = await refusal(call)
+
+    assert isinstance(error, Invalid)
+    assert str(error).startswith(' "" is invalid: patch: Invalid value: "map[')
+    assert str(error).endswith(f']": {words}')
+
+
+async def test_a_json_patch_replaces_what_is_not_there(client: Client, namespace: str) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    patch = [{"op": "replace", "path": "/data/new", "value": "1"}]
+    patched = await client.patch(CONFIG_MAPS, namespace, "m", patch, content_type=JSON_PATCH)
+
+    assert patched["data"] == {"k": "v", "new": "1"}
+
+
 async def test_a_strategic_patch_does_not_change_the_kind(client: Client, namespace: str) -> None:
     await client.create(CONFIG_MAPS, a_config_map(namespace))
 

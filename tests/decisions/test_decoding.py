@@ -83,6 +83,14 @@ def test_base64_is_written_in_its_normal_form(given: str, kept: str) -> None:
     assert decoded(SECRETS, {"metadata": {"name": "s"}, "data": {"k": given}})["data"] == {"k": kept}
 
 
+def test_a_null_in_a_map_is_the_zero_of_its_type():
+    secret = decoded(SECRETS, {"metadata": {"name": "s"}, "data": {"k": None}})
+    pod = decoded(PODS, a_pod(overhead={"cpu": None}))
+
+    assert secret["data"] == {"k": ""}
+    assert pod["spec"]["overhead"] == {"cpu": "0"}
+
+
 FIELD = "json: cannot unmarshal"
 WRONG: dict[str, tuple[Resource, dict[str, Any], str]] = {
     "a number for a text": (
@@ -114,6 +122,33 @@ WRONG: dict[str, tuple[Resource, dict[str, Any], str]] = {
         JOBS,
         {"spec": {"parallelism": 1.5, "template": {}}},
         f"{FIELD} number 1.5 into Go struct field JobSpec.spec.parallelism of type int32",
+    ),
+    "a number that is too large": (
+        JOBS,
+        {"spec": {"backoffLimit": 2**31, "template": {}}},
+        f"{FIELD} number 2147483648 into Go struct field JobSpec.spec.backoffLimit of type int32",
+    ),
+    "a number for bytes": (
+        SECRETS,
+        {"data": {"k": 1}},
+        f"{FIELD} number into Go struct field Secret.data of type []uint8",
+    ),
+    "below a struct that is part of another": (
+        PODS,
+        a_pod(volumes=[{"name": "v", "emptyDir": 1}]),
+        f"{FIELD} number into Go struct field Volume.spec.volumes.VolumeSource.emptyDir "
+        "of type v1.EmptyDirVolumeSource",
+    ),
+    "beside the struct that is part of another": (
+        PODS,
+        a_pod(volumes=[{"name": 1}]),
+        f"{FIELD} number into Go struct field Volume.spec.volumes.name of type string",
+    ),
+    "a handler of a probe": (
+        PODS,
+        a_pod(containers=[{"name": "c", "livenessProbe": {"exec": []}}]),
+        f"{FIELD} array into Go struct field Probe.spec.containers.livenessProbe.ProbeHandler.exec "
+        "of type v1.ExecAction",
     ),
     "a text for a truth": (
         JOBS,

@@ -53,6 +53,9 @@ OPERATIONS: dict[str, tuple[Any, list[dict[str, Any]], Any]] = {
     "move": ({"a": 1}, [move("/a", "/b")], {"b": 1}),
     "move onto itself": ({"a": 1}, [move("/a", "/a")], {"a": 1}),
     "copy": ({"a": {"x": 1}}, [{"op": "copy", "from": "/a", "path": "/b"}], {"a": {"x": 1}, "b": {"x": 1}}),
+    "replace adds a member": ({}, [op("replace", "/a", value=1)], {"a": 1}),
+    "copy what is not there": ({}, [{"op": "copy", "from": "/a", "path": "/b"}], {"b": None}),
+    "what stands before the first slash counts for nothing": ({}, [op("add", "x/a", value=1)], {"a": 1}),
     "test holds": ({"a": [1]}, [op("test", "/a", value=[1])], {"a": [1]}),
     "a missing member tests as null": ({}, [op("test", "/a", value=None)], {}),
     "escapes": ({"a/b": {"c~d": 1}}, [op("remove", "/a~1b/c~0d")], {"a/b": {}}),
@@ -70,7 +73,9 @@ MISFITS: dict[str, tuple[Any, dict[str, Any]]] = {
     "true is not 1": ({"a": 1}, op("test", "/a", value=True)),
     "removing what is not there": ({}, op("remove", "/a")),
     "removing the whole": ({}, op("remove", "")),
-    "replacing what is not there": ({}, op("replace", "/a", value=1)),
+    "replacing below what is not there": ({}, op("replace", "/a/b", value=1)),
+    "copying what no list has": ([1], {"op": "copy", "from": "/3", "path": "/0"}),
+    "testing below what is not there": ({}, op("test", "/a/b")),
     "adding below what is not there": ({}, op("add", "/a/b", value=1)),
     "adding below a scalar": ({"a": 1}, op("add", "/a/b", value=1)),
     "an index out of range": ([1], op("add", "/5", value=1)),
@@ -103,11 +108,39 @@ STRATEGIC: dict[str, tuple[str, Any, Any, Any]] = {
         {"containers": [{"name": "b", "image": "9"}]},
         {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "9"}]},
     ),
-    "a new element comes last": (
+    "a new element comes first": (
         SPEC,
         TWO,
         {"containers": [{"name": "c"}]},
-        {"containers": [*TWO["containers"], {"name": "c"}]},
+        {"containers": [{"name": "c"}, *TWO["containers"]]},
+    ),
+    "elements stand as the patch has them, others before them as they did": (
+        SPEC,
+        TWO,
+        {"containers": [{"name": "c"}, {"name": "b", "image": "9"}]},
+        {"containers": [{"name": "c"}, {"name": "a", "image": "1"}, {"name": "b", "image": "9"}]},
+    ),
+    "an element that is named twice merges with itself": (
+        SPEC,
+        TWO,
+        {"containers": [{"name": "c", "image": "1"}, {"name": "c", "image": "2"}]},
+        {"containers": [{"name": "c", "image": "2"}, *TWO["containers"]]},
+    ),
+    "a list that was not there is taken as it is": (
+        META,
+        {},
+        {"finalizers": ["b", "b"], "ownerReferences": [{"name": "without its key"}]},
+        {"finalizers": ["b", "b"], "ownerReferences": [{"name": "without its key"}]},
+    ),
+    "what was not there is taken without nulls and without the parts that hold a directive": (
+        META,
+        {},
+        {
+            "labels": {"$patch": "what", "a": "b"},
+            "annotations": {"a": None, "b": "c"},
+            "ownerReferences": [{"$patch": "delete", "uid": "1"}, {"uid": "2"}],
+        },
+        {"labels": {}, "annotations": {"b": "c"}, "ownerReferences": [{"uid": "2"}]},
     ),
     "an element is deleted": (
         SPEC,
@@ -132,6 +165,24 @@ STRATEGIC: dict[str, tuple[str, Any, Any, Any]] = {
         {"finalizers": ["a", "b"]},
         {"finalizers": ["b", "c"]},
         {"finalizers": ["a", "b", "c"]},
+    ),
+    "new scalars of a merging list come first": (
+        META,
+        {"finalizers": ["a", "b"]},
+        {"finalizers": ["c"]},
+        {"finalizers": ["c", "a", "b"]},
+    ),
+    "scalars follow the order that is asked for": (
+        META,
+        {"finalizers": ["a", "b", "c"]},
+        {"$setElementOrder/finalizers": ["n", "b"], "finalizers": ["n"]},
+        {"finalizers": ["n", "a", "b", "c"]},
+    ),
+    "an order for what is not there counts for nothing": (
+        META,
+        {},
+        {"$setElementOrder/finalizers": ["a"]},
+        {},
     ),
     "scalars are deleted": (
         META,
@@ -185,16 +236,33 @@ def test_a_strategic_merge_patch(schema: str, document: Any, patch: Any, result:
 
 
 BAD = {
-    "an element without its key": {"containers": [{"image": "x"}]},
-    "an unknown directive": {"$patch": "what"},
-    "an order that is no list": {"$setElementOrder/containers": "a"},
+    "an element without its key": (
+        {"containers": [{"image": "x", "command": ["a", None], "tty": True}]},
+        "map: map[command:[a <nil>] image:x tty:true] does not contain declared merge key: name",
+    ),
+    "an element that is no object": (
+        {"containers": ["x"]},
+        "list element types are not identical: [[map[image:1 name:a] map[image:2 name:b]] [x]]",
+    ),
+    "an unknown directive": ({"$patch": "what"}, "unknown patch type: what in map: map[$patch:what]"),
+    "an order that is no list": (
+        {"$setElementOrder/containers": "a"},
+        "$setElementOrder: expected a []interface {}",
+    ),
+    "an order without keys": ({"$setElementOrder/containers": ["a"]}, "value for key 0 is not a map"),
+    "an order that lacks an element": (
+        {"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b"}]},
+        "The order in patch list:\n[map[name:b]]\n doesn't match $setElementOrder list:\n[map[name:a]]\n",
+    ),
 }
 
 
-@pytest.mark.parametrize("patch", BAD.values(), ids=BAD)
-def test_a_strategic_merge_patch_without_sense(patch: Any) -> None:
-    with pytest.raises(BadPatch):
+@pytest.mark.parametrize(("patch", "words"), BAD.values(), ids=BAD)
+def test_a_strategic_merge_patch_without_sense(patch: Any, words: str) -> None:
+    with pytest.raises(BadPatch) as refused:
         strategic_merge_patch(TWO, patch, merge_schema(SPEC))
+
+    assert str(refused.value) == words
 
 
 DIRECTIVES = {
@@ -212,7 +280,7 @@ DIRECTIVES = {
 @pytest.mark.parametrize(("patch", "words"), DIRECTIVES.values(), ids=DIRECTIVES)
 def test_a_directive_of_the_wrong_form(patch: Any, words: str) -> None:
     with pytest.raises(BadDirective, match=words):
-        strategic_merge_patch({**TWO, "finalizers": ["a"]}, patch, merge_schema(SPEC))
+        strategic_merge_patch({"volumes": [{"name": "v"}]}, patch, merge_schema(SPEC))
 
 
 def test_patches_leave_the_document_alone() -> None:

@@ -9,7 +9,14 @@ from jobset.api.gates import FeatureGates
 from jobset.api.times import format_time
 from jobset.kube.errors import ApiError, NotFound
 from jobset.kube.resources import JOBSETS, Resource
-from jobset.kube.transport import JSON_PATCH, MERGE_PATCH, Request, Response, WatchEvent
+from jobset.kube.transport import (
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_MERGE_PATCH,
+    Request,
+    Response,
+    WatchEvent,
+)
 from jobset.local import bodies, deletion, listing, patch, statuses, subresources
 from jobset.local.clock import Clock
 from jobset.local.decoding import DELETE_OPTIONS, decode_component
@@ -146,8 +153,10 @@ class ApiServer:
     def _patch(self, route: Route, request: Request) -> Response:
         body = bodies.read_patch(request, route.rules)
         options = read_options(request.query, "PatchOptions")
-        change = _change(request.content_type.partition(";")[0].strip(), body, route.rules)
-        return _answer(self._writer.patch(route, change, options), route.rules)
+        media_type = request.content_type.partition(";")[0].strip()
+        change = _change(media_type, body, route.rules)
+        strategic = body if media_type == STRATEGIC_MERGE_PATCH else None
+        return _answer(self._writer.patch(route, change, options, strategic), route.rules)
 
     def _delete(self, route: Route, request: Request) -> Response:
         options = decode_component(

@@ -6,6 +6,7 @@ input, so that decoding an object that is in order costs one walk and no copy.
 """
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -22,6 +23,7 @@ from jobset.local import go_names
 from jobset.local.bodies import json_word, kind_problem
 from jobset.local.kinds.rules import KindRules
 from jobset.local.metadata import is_custom
+from jobset.local.patch import go_text
 from jobset.local.statuses import bad_request, internal, invalid_patch
 
 Object: TypeAlias = Mapping[str, Any]
@@ -33,26 +35,59 @@ Decoder: TypeAlias = Callable[[Any, Unknown], Any]
 class Mismatch(Exception):
     """A value of the wrong type. The path grows while the error leaves the object."""
 
-    def __init__(self, value: Any, go_type: str) -> None:
+    def __init__(self, value: Any, go_type: str, kind: str = "") -> None:
         super().__init__()
-        self.word = f"number {value}" if isinstance(value, float) and "int" in go_type else json_word(value)
+        self.value = value
         self.go_type = go_type
+        self.kind = kind
+        """`struct`, `map` or `slice`, or `own` for a type that decodes itself; empty for plain values."""
         self.struct = ""
         self.path: list[str] = []
 
     def __str__(self) -> str:
         if not self.path:
-            return f"json: cannot unmarshal {self.word} into Go value of type {self.go_type}"
+            return f"json: cannot unmarshal {self._word()} into Go value of type {self.go_type}"
         place = ".".join((self.struct, *reversed(self.path)))
-        return f"json: cannot unmarshal {self.word} into Go struct field {place} of type {self.go_type}"
+        return f"json: cannot unmarshal {self._word()} into Go struct field {place} of type {self.go_type}"
+
+    def _word(self) -> str:
+        is_number = self.go_type in _RANGES and type(self.value) in (int, float)
+        return f"number {self.value}" if is_number else json_word(self.value)
+
+    def in_conversion(self) -> str:
+        """The words of Go's converter, which reads from maps where the decoder reads from a text."""
+        given = _GO_KINDS[type(self.value)]
+        if self.kind == "own":
+            return f"json: cannot unmarshal {self._word()} into Go value of type {self.go_type}"
+        if self.kind == "struct":
+            return f"cannot restore struct from: {given}"
+        if self.kind:
+            return f"cannot restore {self.kind} from {given}"
+        wanted = self.go_type if self.go_type in _SCALARS else "string"
+        if (given, wanted) in (("int64", "string"), ("float64", "int32"), ("float64", "int64")):
+            return f"cannot convert {given} to {self.go_type}"
+        return f"unrecognized type: {wanted}"
+
+
+_RANGES = {"int32": 2**31, "int64": 2**63}
+_SCALARS = (*_RANGES, "bool", "float64")
+_GO_KINDS = {dict: "map", list: "slice", str: "string", int: "int64", float: "float64", bool: "bool"}
 
 
 class BadValue(Exception):
     """A text that a type with its own decoder does not take; Go tells no path for these."""
 
+    def in_conversion(self) -> str:
+        """The words of Go's converter from maps."""
+        return f"error decoding from json: {self}" if "base64" in str(self) else str(self)
+
 
 class Undecodable(Exception):
-    """An object that is none of its kind; the text says why."""
+    """An object that is none of its kind; says why, also in the words of Go's converter from maps."""
+
+    def __init__(self, words: str, in_conversion: str = "") -> None:
+        super().__init__(words)
+        self.in_conversion = in_conversion or words
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -75,18 +110,28 @@ def decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
         raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from None
 
 
-def decode_patched(obj: Object, rules: KindRules, field_validation: str) -> Decoded:
+def decode_patched(
+    obj: Object, rules: KindRules, field_validation: str, strategic: Object | None = None
+) -> Decoded:
     """What a patch has made of an object, in the form that the server stores.
+
+    A patch that was a strategic one is told in a refusal, in place of what it has made of the object.
 
     Raises:
         Invalid: it is no object of its kind any more, or (validation `Strict`) a field is unknown.
     """
     if (problem := kind_problem(obj, rules.resource)) is not None:
-        raise invalid_patch(obj, problem)
+        raise invalid_patch(_compact(obj), problem)
     try:
         return _decode({**obj, "kind": rules.resource.kind}, rules, field_validation)
     except Undecodable as error:
-        raise invalid_patch(obj, str(error)) from None
+        if strategic is not None:
+            raise invalid_patch(go_text(strategic), error.in_conversion) from None
+        raise invalid_patch(_compact(obj), str(error)) from None
+
+
+def _compact(obj: Object) -> str:
+    return json.dumps(obj, separators=(",", ":"), ensure_ascii=False)
 
 
 def _decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
@@ -96,7 +141,7 @@ def _decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
     try:
         decoded = component_decoder(rules.schema)(body, unknown)
     except (Mismatch, BadValue) as error:
-        raise Undecodable(str(error)) from None
+        raise Undecodable(str(error), error.in_conversion()) from None
     if not unknown or field_validation == "Ignore":
         return Decoded(decoded)
     fields = unknown_fields(body, schemas.component(rules.schema))
@@ -181,7 +226,7 @@ def _struct(name: str, raw: Mapping[str, Any]) -> Decoder:
         if not compiled:
             compile_fields()
         if type(value) is not dict:
-            raise Mismatch(value, f"v1.{short}")
+            raise Mismatch(value, f"v1.{short}", "struct")
         changed: dict[str, Any] | None = None
         for key, item in value.items():
             field = fields.get(key)
@@ -195,6 +240,8 @@ def _struct(name: str, raw: Mapping[str, Any]) -> Decoder:
                 except Mismatch as error:
                     error.struct = error.struct or short
                     error.path.append(key)
+                    if (part := go_names.embedded(short, key)) is not None:
+                        error.path.append(part)
                     raise
                 if decoded is item and item is not None:
                     continue
@@ -282,7 +329,7 @@ def _list(element: Decoder, go_type: str) -> Decoder:
 
     def decode_list(value: Any, unknown: Unknown) -> Any:
         if type(value) is not list:
-            raise Mismatch(value, go_type)
+            raise Mismatch(value, go_type, "slice")
         if quick is not None and all(type(item) is quick for item in value):
             return value
         decoded = [element(item if item is not None else {}, unknown) for item in value]
@@ -297,7 +344,7 @@ def _map(element: Decoder, go_type: str) -> Decoder:
 
     def decode_map(value: Any, unknown: Unknown) -> Any:
         if type(value) is not dict:
-            raise Mismatch(value, go_type)
+            raise Mismatch(value, go_type, "map")
         if quick is not None:
             for item in value.values():
                 if type(item) is not quick:
@@ -309,9 +356,6 @@ def _map(element: Decoder, go_type: str) -> Decoder:
         return value if same else decoded
 
     return decode_map
-
-
-_RANGES = {"int32": 2**31, "int64": 2**63}
 
 
 def _integer(width: str, go_type: str) -> Decoder:
@@ -332,8 +376,10 @@ def _anything(value: Any, _: Unknown) -> Any:
 
 
 def _bytes(value: Any, _: Unknown) -> Any:
+    if value is None:
+        return ""
     if type(value) is not str:
-        raise Mismatch(value, "[]uint8")
+        raise Mismatch(value, "[]uint8", "slice")
     # compat: Go passes over the ends of lines, and writes what it has read anew.
     text = value.replace("\n", "").replace("\r", "")
     try:
@@ -352,6 +398,8 @@ def _bad_base64(text: str) -> int:
 
 
 def _quantity(value: Any, _: Unknown) -> Any:
+    if value is None:
+        return "0"
     text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
     try:
         return _canonical(text)
@@ -367,12 +415,12 @@ def _canonical(text: str) -> str:
 def _int_or_string(value: Any, _: Unknown) -> Any:
     if type(value) is int or type(value) is str:
         return value
-    raise Mismatch(value, "int32")
+    raise Mismatch(value, "int32", "own")
 
 
 def _moment(value: Any, layout: str) -> datetime:
     if type(value) is not str:
-        raise Mismatch(value, "string")
+        raise Mismatch(value, "string", "own")
     try:
         return parse_time(value)
     except ValueError:

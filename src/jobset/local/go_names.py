@@ -127,6 +127,17 @@ _STRINGS = {
     ("PersistentVolumeClaimSpec", "volumeMode"): "v1.PersistentVolumeMode",
     ("NamespaceSpec", "finalizers"): "v1.FinalizerName",
 }
+_REFERENCE = {"name": "LocalObjectReference"}
+_EMBEDDED: Mapping[str, Mapping[str, str]] = {
+    "Probe": dict.fromkeys(("exec", "httpGet", "tcpSocket", "grpc"), "ProbeHandler"),
+    **dict.fromkeys(("ConfigMapKeySelector", "SecretKeySelector"), _REFERENCE),
+    **dict.fromkeys(("ConfigMapEnvSource", "SecretEnvSource"), _REFERENCE),
+    **dict.fromkeys(("ConfigMapVolumeSource", "ConfigMapProjection", "SecretProjection"), _REFERENCE),
+}
+_EMBEDDED_BUT = {
+    "Volume": ("VolumeSource", ("name",)),
+    "EphemeralContainer": ("EphemeralContainerCommon", ("targetContainerName",)),
+}
 _PLAIN_TIMES = {
     "PodCondition": ("lastProbeTime", "lastTransitionTime"),
     "JobCondition": ("lastProbeTime", "lastTransitionTime"),
@@ -152,6 +163,14 @@ def short_name(component: str) -> str:
 def plain_times(component: str) -> tuple[str, ...]:
     """The times of a component that are written as null when they are not set."""
     return _PLAIN_TIMES.get(short_name(component), ()) + _EVENT_TIMES.get(component, ())
+
+
+def embedded(struct: str, key: str) -> str | None:
+    """The embedded Go struct that a field of another struct comes from, if any."""
+    if struct in _EMBEDDED_BUT:
+        name, own = _EMBEDDED_BUT[struct]
+        return None if key in own else name
+    return _EMBEDDED.get(struct, {}).get(key)
 
 
 def is_pointer(struct: str, key: str, field: Mapping[str, Any]) -> bool:

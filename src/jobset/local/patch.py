@@ -1,7 +1,7 @@
 """JSON patch, JSON merge patch and strategic merge patch. Nothing that is given in is changed."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jobset.local.merging import MergeSchema
@@ -64,7 +64,7 @@ def _operate(document: Json, operation: Mapping[str, Any] | None) -> Json:
             value = _look_up(document, source)
             return document if path == source else _add(_remove(document, source), path, value)
         case "copy":
-            return _add(document, path, _look_up(document, _pointer(operation.get("from"))))
+            return _add(document, path, _member(document, _pointer(operation.get("from"))))
         case "test":
             return _test(document, path, operation)
         case other:
@@ -72,7 +72,8 @@ def _operate(document: Json, operation: Mapping[str, Any] | None) -> Json:
 
 
 def _pointer(text: Any) -> list[str]:
-    if not isinstance(text, str) or (text and not text.startswith("/")):
+    # compat: what stands before the first slash counts for nothing.
+    if not isinstance(text, str) or (text and "/" not in text):
         raise PatchMisfit(f"not a JSON pointer: {text}")
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
@@ -81,6 +82,14 @@ def _look_up(document: Json, path: Sequence[str]) -> Json:
     for part in path:
         document = _child(document, part)
     return document
+
+
+def _member(document: Json, path: Sequence[str]) -> Json:
+    """What is at a path; a member that its object does not have is null."""
+    parent = _look_up(document, path[:-1])
+    if path and isinstance(parent, dict):
+        return parent.get(path[-1])
+    return _look_up(parent, path[-1:])
 
 
 def _child(parent: Json, part: str) -> Json:
@@ -139,18 +148,15 @@ def _remove(document: Json, path: Sequence[str]) -> Json:
 def _replace(document: Json, path: Sequence[str], value: Json) -> Json:
     if not path:
         return value
-    child = _child(document, path[0])
-    return _rebuild(document, path[0], _replace(child, path[1:], value))
+    part, rest = path[0], path[1:]
+    if isinstance(document, dict) and not rest:
+        # compat: a member that is not there is added.
+        return {**document, part: value}
+    return _rebuild(document, part, _replace(_child(document, part), rest, value))
 
 
 def _test(document: Json, path: Sequence[str], operation: Mapping[str, Any]) -> Json:
-    expected = operation.get("value")
-    try:
-        found = _look_up(document, path)
-    except PatchMisfit:
-        # compat: a missing member equals null.
-        found = None
-    if not _equal(found, expected):
+    if not _equal(_member(document, path), operation.get("value")):
         raise PatchMisfit(f"testing value {operation.get('path')} failed")
     return document
 
@@ -180,24 +186,27 @@ def strategic_merge_patch(original: Json, patch: Json, schema: MergeSchema | Non
         case None | "merge":
             pass
         case "replace":
-            return _without_directives(patch)
+            return {key: value for key, value in patch.items() if key != _DIRECTIVE}
         case "delete":
             return {}
         case other:
-            raise BadPatch(f"Unknown patch type found: {other}")
+            raise BadPatch(f"unknown patch type: {go_text(other)} in map: {go_text(patch)}")
     merged = dict(original) if isinstance(original, dict) else {}
     if _RETAIN in patch:
         retained = _retained(patch)
         merged = {key: value for key, value in merged.items() if key in retained}
+    orders = {key.removeprefix(_ORDER): order for key, order in patch.items() if key.startswith(_ORDER)}
     for key, value in patch.items():
-        _merge_field(merged, key, value, schema)
-    for key, order in patch.items():
-        if not key.startswith(_ORDER):
-            continue
-        if not isinstance(order, list):
-            raise BadPatch("$setElementOrder: expected a []interface {}")
-        if isinstance(merged.get(name := key.removeprefix(_ORDER)), list):
-            merged[name] = _ordered(merged[name], order, schema.merge_key(name) if schema else None)
+        if key.startswith(_DELETE_PRIMITIVES):
+            _delete_primitives(merged, key.removeprefix(_DELETE_PRIMITIVES), value)
+        elif key not in (_DIRECTIVE, _RETAIN) and not key.startswith(_ORDER):
+            _merge_field(merged, key, value, schema)
+    for key, order in orders.items():
+        merge_key = schema.merge_key(key) if schema else None
+        _check_order(order, patch.get(key), merge_key)
+        if isinstance(merged.get(key), list):
+            before = original.get(key) if isinstance(original, dict) else None
+            merged[key] = _ordered(merged[key], order, before, merge_key)
     return merged
 
 
@@ -210,44 +219,57 @@ def _retained(patch: Mapping[str, Any]) -> Sequence[Any]:
     return retained
 
 
+def _delete_primitives(merged: dict[str, Any], key: str, value: Json) -> None:
+    # compat: what is no list is passed over.
+    if isinstance(merged.get(key), list) and isinstance(value, list):
+        merged[key] = [item for item in merged[key] if item not in value]
+
+
 def _merge_field(merged: dict[str, Any], key: str, value: Json, schema: MergeSchema | None) -> None:
-    if key.startswith(_DELETE_PRIMITIVES):
-        name = key.removeprefix(_DELETE_PRIMITIVES)
-        # compat: what is no list is passed over.
-        if isinstance(merged.get(name), list) and isinstance(value, list):
-            merged[name] = [item for item in merged[name] if item not in value]
-    elif key in (_DIRECTIVE, _RETAIN) or key.startswith(_ORDER):
-        return
-    elif value is None:
+    if value is None:
         merged.pop(key, None)
-    elif isinstance(value, dict):
+    elif merged.get(key) is None:
+        merged[key] = _new_value(value)
+    elif isinstance(value, dict) and isinstance(merged[key], dict):
         inner = schema.field(key) if schema else None
         if schema and schema.replaces(key):
             merged[key] = value
         else:
-            merged[key] = strategic_merge_patch(merged.get(key), value, inner)
-    elif isinstance(value, list) and schema and schema.merges(key):
-        merged[key] = _merge_list(merged.get(key), value, schema, key)
+            merged[key] = strategic_merge_patch(merged[key], value, inner)
+    elif isinstance(value, list) and isinstance(merged[key], list) and schema and schema.merges(key):
+        merged[key] = _merge_list(merged[key], value, schema, key)
     else:
         merged[key] = value
 
 
-def _merge_list(original: Json, patch: list[Any], schema: MergeSchema, key: str) -> list[Any]:
-    present = list(original) if isinstance(original, list) else []
+def _new_value(value: Json) -> Json:
+    """The value of a field that was not there: without nulls, and without the parts with a directive.
+
+    # compat: such a part is left out whatever it says.
+    """
+    if isinstance(value, dict):
+        if _DIRECTIVE in value:
+            return {}
+        return {key: _new_value(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_new_value(item) for item in value if not (isinstance(item, dict) and _DIRECTIVE in item)]
+    return value
+
+
+def _merge_list(original: list[Any], patch: list[Any], schema: MergeSchema, key: str) -> list[Any]:
     merge_key = schema.merge_key(key)
     if merge_key is None:
-        for item in patch:
-            if item not in present:
-                present.append(item)
-        return present
-    if not all(isinstance(item, dict) for item in (*patch, *present)):
-        raise BadPatch(f"a list that merges by {merge_key} holds something else than objects")
+        merged = list(dict.fromkeys([*original, *patch]))
+        return _ordered(merged, patch, original, None)
+    if not all(isinstance(item, dict) for item in (*patch, *original)):
+        listed = go_text([original, patch])
+        raise BadPatch(f"list element types are not identical: {listed}")
     if any(item.get(_DIRECTIVE) == "replace" for item in patch):
-        return [_without_directives(item) for item in patch if set(item) != {_DIRECTIVE}]
-    inner = schema.field(key)
+        return [item for item in patch if _DIRECTIVE not in item]
+    present, inner = list(original), schema.field(key)
     for item in patch:
         if merge_key not in item:
-            raise BadPatch(f"map: {item} does not contain declared merge key: {merge_key}")
+            raise BadPatch(f"map: {go_text(item)} does not contain declared merge key: {merge_key}")
         positions = [i for i, old in enumerate(present) if old.get(merge_key) == item[merge_key]]
         if item.get(_DIRECTIVE) == "delete":
             present = [old for i, old in enumerate(present) if i not in positions]
@@ -255,31 +277,61 @@ def _merge_list(original: Json, patch: list[Any], schema: MergeSchema, key: str)
             present[positions[0]] = strategic_merge_patch(present[positions[0]], item, inner)
         else:
             present.append(strategic_merge_patch({}, item, inner))
-    return present
+    kept = [item for item in patch if _DIRECTIVE not in item]
+    return _ordered(present, kept, original, merge_key)
 
 
-def _without_directives(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {k: _without_directives(v) for k, v in value.items() if not k.startswith("$")}
-    if isinstance(value, list):
-        return [_without_directives(item) for item in value]
-    return value
+def _check_order(order: Json, items: Json, merge_key: str | None) -> None:
+    """Whether the items of a patch stand in the order that it asks for."""
+    if not isinstance(order, list):
+        raise BadPatch("$setElementOrder: expected a []interface {}")
+    if merge_key is not None:
+        for index, item in enumerate(order):
+            if not isinstance(item, dict):
+                raise BadPatch(f"value for key {index} is not a map")
+    if not isinstance(items, list):
+        return
+    wanted = iter(_identity(item, merge_key) for item in order)
+    kept = [item for item in items if not (isinstance(item, dict) and _DIRECTIVE in item)]
+    if not all(_identity(item, merge_key) in wanted for item in kept):
+        words = "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n"
+        raise BadPatch(words.format(go_text(items), go_text(order)))
 
 
-def _ordered(items: list[Any], order: Iterable[Any], merge_key: str | None) -> list[Any]:
-    """Items that the patch knows in its order; the others keep their place before their next known one."""
-    wanted = [_identity(item, merge_key) for item in order]
-    rank = {value: position for position, value in enumerate(wanted)}
-    known = sorted(
-        (item for item in items if _identity(item, merge_key) in rank),
-        key=lambda item: rank[_identity(item, merge_key)],
-    )
-    waiting = iter(known)
+def _ordered(items: list[Any], order: list[Any], before: Json, merge_key: str | None) -> list[Any]:
+    """The items that are named in their new order, between them the others in the order they had before.
+
+    # compat: one that is not named comes before a named one only if it did before.
+    """
+    rank = {_identity(item, merge_key): place for place, item in reversed(list(enumerate(order)))}
+    old = before if isinstance(before, list) else []
+    place = {_identity(item, merge_key): index for index, item in reversed(list(enumerate(old)))}
+    named = [item for item in items if _identity(item, merge_key) in rank]
+    named.sort(key=lambda item: rank[_identity(item, merge_key)])
+    others = [item for item in items if _identity(item, merge_key) not in rank]
     result: list[Any] = []
-    for item in items:
-        result.append(next(waiting) if _identity(item, merge_key) in rank else item)
-    return result
+    for item in named:
+        limit = place.get(_identity(item, merge_key), -1)
+        while others and place.get(_identity(others[0], merge_key), limit) < limit:
+            result.append(others.pop(0))
+        result.append(item)
+    return result + others
 
 
 def _identity(item: Json, merge_key: str | None) -> Any:
     return item.get(merge_key) if merge_key and isinstance(item, dict) else item
+
+
+def go_text(value: Json) -> str:
+    """A JSON value as Go prints it with `%v`."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return f"map[{' '.join(f'{key}:{go_text(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(map(go_text, value))}]"
+        case _:
+            return str(value)

@@ -1,6 +1,5 @@
 """The Status bodies that an API server answers instead of an object."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -112,9 +111,8 @@ def rejected_patch() -> ApiError:
     return api_error(failure(422, "Invalid", message, {}))
 
 
-def invalid_patch(patched: Any, why: str) -> ApiError:
+def invalid_patch(shown: str, why: str) -> ApiError:
     """422: what a patch makes of the object is no object of its kind."""
-    shown = json.dumps(patched, separators=(",", ":"), ensure_ascii=False)
     return api_error(invalid_status("", "", "", [invalid("patch", shown, why)]))
 
 

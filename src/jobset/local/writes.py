@@ -187,8 +187,10 @@ class Writer:
         self._check_version(raw, old, route)
         return self._replace(route, decoded, old, options)
 
-    def patch(self, route: Route, change: Change, options: Options) -> Written:
-        """PATCH: the object becomes what the change makes of it.
+    def patch(
+        self, route: Route, change: Change, options: Options, strategic: Object | None = None
+    ) -> Written:
+        """PATCH: the object becomes what the change makes of it; `strategic` when such a patch does it.
 
         Raises:
             ApiError: it is refused.
@@ -196,7 +198,7 @@ class Writer:
         old = self._find(route)
         if old is None:
             raise statuses.not_found(route.resource, route.name or "")
-        decoded = decode_patched(change(old), route.rules, options.field_validation)
+        decoded = decode_patched(change(old), route.rules, options.field_validation, strategic)
         # compat: without an apiVersion a patched object is read as an empty one.
         raw = (decoded.object.get("metadata") or {}) if decoded.object.get("apiVersion") else {}
         _check_given_namespace(raw, route)
