@@ -91,6 +91,19 @@ def test_a_null_in_a_map_is_the_zero_of_its_type():
     assert pod["spec"]["overhead"] == {"cpu": "0"}
 
 
+def test_a_reference_without_a_name_is_written_without_one():
+    pod = decoded(PODS, a_pod(imagePullSecrets=[{"name": ""}, {}]))
+
+    assert pod["spec"]["imagePullSecrets"] == [{}, {}]
+
+
+@pytest.mark.parametrize("policy", [{}, {"rules": []}, {"rules": None}])
+def test_a_list_that_go_always_writes_is_null_when_it_is_empty(policy):
+    job = decoded(JOBS, {"spec": {"podFailurePolicy": policy, "template": {}}})
+
+    assert job["spec"]["podFailurePolicy"] == {"rules": None}
+
+
 FIELD = "json: cannot unmarshal"
 WRONG: dict[str, tuple[Resource, dict[str, Any], str]] = {
     "a number for a text": (

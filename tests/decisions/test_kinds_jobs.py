@@ -141,7 +141,7 @@ REFUSED = {
     ),
     "no exit codes": (
         with_rule(onExitCodes={"operator": "In"}),
-        [f"{R0}.onExitCodes.values: Invalid value: []: at least one value is required"],
+        [f"{R0}.onExitCodes.values: Invalid value: null: at least one value is required"],
     ),
     "exit codes in disorder, one twice": (
         with_rule(onExitCodes={"operator": "NotIn", "values": [3, 1, 3]}),

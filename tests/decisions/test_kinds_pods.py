@@ -52,6 +52,16 @@ def with_volume(**source):
     return a_pod(volumes=[{"name": "v", **source}])
 
 
+def annotated(**annotations):
+    pod = a_pod()
+    return {**pod, "metadata": {**pod["metadata"], "annotations": annotations}}
+
+
+DNS_SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 DNS_LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
     "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
@@ -127,7 +137,7 @@ REFUSED = {
             a_container(volumeMounts=[{"name": "v", "mountPath": "/x", "subPath": "../y"}]),
             volumes=[{"name": "v"}],
         ),
-        [f"{C0}.volumeMounts[0].subPath: Invalid value: \"../y\": must not contain '..'"],
+        [f"{C0}.volumeMounts.subPath: Invalid value: \"../y\": must not contain '..'"],
     ),
     "a port without number": (with_container(ports=[{}]), [f"{C0}.ports[0].containerPort: Required value"]),
     "a port beyond the last": (
@@ -289,6 +299,194 @@ REFUSED = {
         a_pod(schedulingGates=[{"name": "x.io/g"}, {"name": "x.io/g"}]),
         ['spec.schedulingGates[1]: Duplicate value: "x.io/g"'],
     ),
+    "a gate without a name of its own": (
+        a_pod(schedulingGates=[{"name": ""}]),
+        [
+            'spec.schedulingGates[0]: Invalid value: "": name part must be non-empty',
+            'spec.schedulingGates[0]: Invalid value: "": name part must consist of alphanumeric characters, '
+            "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
+            "'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+        ],
+    ),
+    "a toleration of everything with a value": (
+        a_pod(tolerations=[{"key": "a", "operator": "Exists", "value": "x"}]),
+        ["spec.tolerations[0].operator: Invalid value: \"x\": value must be empty when `operator` is 'Exists'"],
+    ),
+    "a toleration with an operator behind a gate": (
+        a_pod(tolerations=[{"key": "a", "operator": "Lt", "value": "1"}]),
+        [
+            'spec.tolerations[0].operator: Unsupported value: "Lt": supported values: "Equal", "Exists", "Lt", "Gt"'
+        ],
+    ),
+    "a toleration with an unknown operator": (
+        a_pod(tolerations=[{"key": "a", "operator": "In"}]),
+        ['spec.tolerations[0].operator: Unsupported value: "In": supported values: "Equal", "Exists"'],
+    ),
+    "half a huge page": (
+        with_container(resources={"limits": {"hugepages-2Mi": "1Mi", "cpu": "1"}}),
+        [
+            f'{C0}.resources.{side}[hugepages-2Mi]: Invalid value: "1Mi": 1Mi is not positive integer multiple of hugepages-2Mi'
+            for side in ("limits", "requests")
+        ],
+    ),
+    "huge pages of no size": (
+        with_container(resources={"limits": {"hugepages-x": "1Mi", "cpu": "1"}}),
+        [
+            f'{C0}.resources.{side}[hugepages-x]: Invalid value: "1Mi": 1Mi is not positive integer multiple of hugepages-x'
+            for side in ("limits", "requests")
+        ],
+    ),
+    "a claim of nothing": (
+        with_container(resources={"claims": [{"name": "a"}]}),
+        [
+            f'{C0}.resources.claims[0]: Not found: "a": must be one of the names in pod.spec.resourceClaims which is empty'
+        ],
+    ),
+    "a claim of something else": (
+        a_pod(
+            a_container(resources={"claims": [{"name": "a"}]}),
+            resourceClaims=[{"name": "b", "resourceClaimName": "x"}],
+        ),
+        [
+            f'{C0}.resources.claims[0]: Not found: "a": must be one of the names in pod.spec.resourceClaims: b'
+        ],
+    ),
+    "a resource claim twice": (
+        a_pod(resourceClaims=[{"name": "b", "resourceClaimName": "x"}] * 2),
+        ['spec.resourceClaims[1].name: Duplicate value: "b"'],
+    ),
+    "a resource claim with a bad name": (
+        a_pod(resourceClaims=[{"name": "B", "resourceClaimName": "x"}]),
+        [f'spec.resourceClaims[0].name: Invalid value: "B": {DNS_LABEL}'],
+    ),
+    "resources that no pod has as a whole": (
+        a_pod(resources={"limits": {"x.io/a": "1", "foo": "1"}, "claims": [{"name": "b"}]}),
+        [
+            "spec.resources.claims: Forbidden: claims may not be set for Resources at pod-level",
+            'spec.resources.limits[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+            'spec.resources.limits[x.io/a]: Unsupported value: "x.io/a": supported values: "cpu", "hugepages-", "memory"',
+            'spec.resources.claims[0]: Not found: "b": must be one of the names in pod.spec.resourceClaims which is empty',
+        ],
+    ),
+    "two sources of a projection, and paths that collide": (
+        with_volume(
+            projected={
+                "sources": [
+                    {
+                        "secret": {"name": "s", "items": [{"key": "k", "path": "p"}]},
+                        "configMap": {"name": "m", "items": [{"key": "k", "path": "p"}]},
+                    },
+                    {},
+                ]
+            }
+        ),
+        [
+            'spec.volumes[0].projected: Invalid value: "m": conflicting duplicate paths',
+            "spec.volumes[0].projected.sources[0]: Forbidden: may not specify more than 1 volume type per source",
+        ],
+    ),
+    "a token above its volume": (
+        with_volume(
+            projected={"sources": [{"serviceAccountToken": {"path": "../t", "expirationSeconds": 600}}]}
+        ),
+        ["spec.volumes[0].projected.path: Invalid value: \"../t\": must not contain '..'"],
+    ),
+    "a host path with a step back": (
+        with_volume(hostPath={"path": "/a/../b"}),
+        ["spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'"],
+    ),
+    "an NFS volume without a path": (
+        with_volume(nfs={"server": "s"}),
+        [
+            "spec.volumes[0].nfs.path: Required value",
+            'spec.volumes[0].nfs.path: Invalid value: "": must be an absolute path',
+        ],
+    ),
+    "a variable from a file of no volume": (
+        with_container(
+            env=[{"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "K"}}}]
+        ),
+        [f'{C0}.env[0].valueFrom.fileKeyRef.volumeName: Not found: "v"'],
+    ),
+    "another port of the host than its own": (
+        a_pod(a_container(ports=[{"containerPort": 80, "hostPort": 81}]), hostNetwork=True),
+        [
+            f"{C0}.ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true"
+        ],
+    ),
+    "processes shared twice": (
+        a_pod(hostPID=True, shareProcessNamespace=True),
+        [
+            "spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled"
+        ],
+    ),
+    "a bad kernel setting": (
+        a_pod(securityContext={"sysctls": [{"name": "A", "value": "1"}]}),
+        [
+            'spec.securityContext.sysctls[0].name: Invalid value: "A": must have at most 253 characters and match regex '
+            r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
+        ],
+    ),
+    "a policy of labels behind a gate": (
+        a_pod(securityContext={"seLinuxChangePolicy": "MountOption"}),
+        [
+            'spec.securityContext.seLinuxChangePolicy: Unsupported value: "MountOption": supported values: "Recursive"'
+        ],
+    ),
+    "a profile in spaces": (
+        with_container(securityContext={"appArmorProfile": {"type": "Localhost", "localhostProfile": " p"}}),
+        [
+            f'{C0}.securityContext.appArmorProfile.localhostProfile: Invalid value: " p": must not be padded with whitespace'
+        ],
+    ),
+    "a system that is not known": (
+        a_pod(os={"name": "x"}),
+        ['spec.os: Unsupported value: "x": supported values: "linux", "windows"'],
+    ),
+    "a system without a name": (a_pod(os={}), ["spec.os.name: Required value"]),
+    "a host alias with a bad name": (
+        a_pod(hostAliases=[{"ip": "1.2.3.4", "hostnames": ["a", "A"]}]),
+        [
+            f'spec.hostAliases[0].hostnames[1]: Invalid value: "A": {DNS_SUBDOMAIN}'
+        ],
+    ),
+    "a bad domain to search": (
+        a_pod(dnsConfig={"searches": ["_a_b.c.", "A"]}),
+        [
+            "spec.dnsConfig.searches[1]: Invalid value: \"A\": a lowercase RFC 1123 subdomain must consist of lower case "
+            "alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. "
+            r"'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')"
+        ],
+    ),
+    "a long domain to search": (
+        a_pod(dnsConfig={"searches": ["a" * 254]}),
+        [f'spec.dnsConfig.searches[0]: Invalid value: "{"a" * 254}": must be no more than 253 characters'],
+    ),
+    "too many rules and codes": (
+        with_container(
+            restartPolicy="Never",
+            restartPolicyRules=[
+                {"action": "Restart", "exitCodes": {"operator": "In", "values": list(range(256))}},
+                *[{"action": "Restart", "exitCodes": {"operator": "In"}}] * 20,
+            ],
+        ),
+        [
+            f"{C0}.restartPolicyRules: Too many: 21: must have at most 20 items",
+            f"{C0}.restartPolicyRules[0].exitCodes.values: Too many: 256: must have at most 255 items",
+        ],
+    ),
+    "a mirror of no node": (
+        annotated(**{"kubernetes.io/config.mirror": "x"}),
+        [
+            'metadata.annotations[kubernetes.io/config.mirror]: Invalid value: "x": must set spec.nodeName if mirror pod annotation is set'
+        ],
+    ),
+    "a cost that is no number": (
+        annotated(**{"controller.kubernetes.io/pod-deletion-cost": "+1"}),
+        [
+            'metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: "+1": must be a 32bit integer'
+        ],
+    ),
     "a node despite gates": (
         a_pod(nodeName="n", schedulingGates=[{"name": "x"}]),
         ["spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"],
@@ -331,6 +529,12 @@ TAKEN = {
                 },
             }
         ],
+    ),
+    "a cost": annotated(**{"controller.kubernetes.io/pod-deletion-cost": "-1"}),
+    "a key of a spread that is no label": a_pod(
+        topologySpreadConstraints=[
+            {"maxSkew": 1, "topologyKey": "a b", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {}}
+        ]
     ),
     "devices": with_container(resources={"limits": {"nvidia.com/gpu": 1}}),
 }

@@ -65,6 +65,36 @@ PODS_AND_WARNINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         a_pod(imagePullSecrets=[{}]),
         ('spec.imagePullSecrets[0].name: invalid empty name ""',),
     ),
+    "a secret twice": (
+        a_pod(imagePullSecrets=[{"name": "a"}, {"name": "a"}]),
+        ('spec.imagePullSecrets[1].name: duplicate name "a"',),
+    ),
+    "an address of the host without a port of it": (
+        a_pod(container={"ports": [{"containerPort": 80, "protocol": "TCP", "hostIP": "1.2.3.4"}]}),
+        (
+            "spec.containers[0].ports[0]: hostIP set without hostPort: "
+            "{Name: HostPort:0 ContainerPort:80 Protocol:TCP HostIP:1.2.3.4}",
+        ),
+    ),
+    "more bytes than can be counted in thousandths": (
+        a_pod(container={"resources": {"limits": {"memory": "1Ei"}}}),
+        (
+            'spec.containers[0].resources.limits[memory]: fractional byte value "1Ei" is invalid, '
+            "must be an integer",
+        ),
+    ),
+    "volumes of old, and of nothing": (
+        a_pod(
+            volumes=[
+                {"name": "v", "gitRepo": {"repository": "x"}},
+                {"name": "w", "projected": {"sources": [{}, {"secret": {"name": "s"}}]}},
+            ]
+        ),
+        (
+            "spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+",
+            'volume "w" (Projected) has no sources provided',
+        ),
+    ),
 }
 
 
@@ -74,12 +104,17 @@ def test_warnings_about_a_pod(pod: dict[str, Any], warnings: tuple[str, ...]) ->
 
 
 def test_a_job_is_warned_of_its_template() -> None:
-    template = a_pod(container={"env": [{"name": "A"}, {"name": "A"}]})
+    repeated = {"env": [{"name": "A"}, {"name": "A"}]}
+    template = a_pod(container=repeated, terminationGracePeriodSeconds=-1)
     job = {"metadata": {"name": "j"}, "spec": {"template": template}}
 
-    (warning,) = warnings_of(job, JOBS)
+    about_variables, about_grace = warnings_of(job, JOBS)
 
-    assert warning.startswith("spec.template.spec.containers[0].env[1]: hides")
+    assert about_variables.startswith("spec.template.spec.containers[0].env[1]: hides")
+    assert about_grace == (
+        "spec.template.spec.terminationGracePeriodSeconds: must be >= 0; "
+        "negative values are invalid and will be treated as 1"
+    )
 
 
 def test_other_kinds_are_not_warned_of() -> None:

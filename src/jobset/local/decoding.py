@@ -254,7 +254,7 @@ def _struct(name: str, raw: Mapping[str, Any]) -> Decoder:
                 changed = dict(value)
             del changed[key]
         for key, default in always:
-            if key not in value or value[key] is None:
+            if key not in value or value[key] is None or value[key] == []:
                 if changed is None:
                     changed = dict(value)
                 changed[key] = default
@@ -277,7 +277,9 @@ def _decode_field(field: _Field, item: Any, unknown: Unknown) -> Any:
 
 
 def _field(struct: str, key: str, field: Mapping[str, Any], required: bool) -> _Field:
-    keeps = required or "default" in field or go_names.is_pointer(struct, key, field)
+    keeps = (
+        required or go_names.is_written_empty(struct, key, field) or go_names.is_pointer(struct, key, field)
+    )
     go_type = go_names.type_of(struct, key, field)
     target = schemas.reference(field)
     if target is not None:
@@ -457,9 +459,9 @@ _SPECIAL: Mapping[str, Decoder] = {
 
 def _always_present(name: str, properties: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Fields that Go writes even when nobody set them, with their zero values."""
-    found: list[tuple[str, Any]] = [(key, None) for key in go_names.plain_times(name)]
+    found: list[tuple[str, Any]] = [(key, None) for key in go_names.written_as_null(name)]
     for key, field in properties.items():
-        if "default" not in field:
+        if not go_names.is_written_empty(go_names.short_name(name), key, field):
             continue
         target = schemas.reference(field)
         if target is None and not field["default"]:

@@ -127,7 +127,9 @@ _STRINGS = {
     ("PersistentVolumeClaimSpec", "volumeMode"): "v1.PersistentVolumeMode",
     ("NamespaceSpec", "finalizers"): "v1.FinalizerName",
 }
-_REFERENCE = {"name": "LocalObjectReference"}
+_PLAIN_LISTS = {"PodFailurePolicy": ("rules",), "ProjectedVolumeSource": ("sources",)}
+_LOCAL = "LocalObjectReference"
+_REFERENCE = {"name": _LOCAL}
 _EMBEDDED: Mapping[str, Mapping[str, str]] = {
     "Probe": dict.fromkeys(("exec", "httpGet", "tcpSocket", "grpc"), "ProbeHandler"),
     **dict.fromkeys(("ConfigMapKeySelector", "SecretKeySelector"), _REFERENCE),
@@ -160,9 +162,15 @@ def short_name(component: str) -> str:
     return component.rpartition(".")[2]
 
 
-def plain_times(component: str) -> tuple[str, ...]:
-    """The times of a component that are written as null when they are not set."""
-    return _PLAIN_TIMES.get(short_name(component), ()) + _EVENT_TIMES.get(component, ())
+def written_as_null(component: str) -> tuple[str, ...]:
+    """The times and lists of a component that are written as null when they are not set."""
+    short = short_name(component)
+    return _PLAIN_TIMES.get(short, ()) + _PLAIN_LISTS.get(short, ()) + _EVENT_TIMES.get(component, ())
+
+
+def is_written_empty(struct: str, key: str, field: Mapping[str, Any]) -> bool:
+    """Whether a text, number or boolean without a pointer is written when it is zero."""
+    return "default" in field and _LOCAL not in (struct, embedded(struct, key))
 
 
 def embedded(struct: str, key: str) -> str | None:

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from jobset.admission.field_errors import render_value
-from jobset.admission.names import label_value, qualified_name
 from jobset.kube.resources import EVENTS, JOBSETS, Resource
+from jobset.local.kinds.formats import label_value, qualified_name
 
 Object: TypeAlias = Mapping[str, Any]
 Predicate: TypeAlias = Callable[[Object], bool]

@@ -26,7 +26,11 @@ def _about_pod(pod: Object) -> Iterator[str]:
 
 def _about_job(job: Object) -> Iterator[str]:
     yield from _about_name(job, "Pod names and hostnames")
-    yield from _about_pod_spec(job["spec"]["template"]["spec"], "spec.template.spec")
+    spec, path = job["spec"]["template"]["spec"], "spec.template.spec"
+    yield from _about_pod_spec(spec, path)
+    if spec.get("terminationGracePeriodSeconds", 0) < 0:
+        told = "must be >= 0; negative values are invalid and will be treated as 1"
+        yield f"{path}.terminationGracePeriodSeconds: {told}"
 
 
 _BY_KIND: Mapping[tuple[str, str], Callable[[Object], Iterator[str]]] = {
@@ -46,14 +50,33 @@ def _about_pod_spec(spec: Object, path: str) -> Iterator[str]:
     for key in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(key) or ()):
             yield from _about_container(container, f"{path}.{key}[{index}]")
-    for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
-        if not secret.get("name"):
-            yield f'{path}.imagePullSecrets[{index}].name: invalid empty name ""'
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        yield from _about_volume(volume, f"{path}.volumes[{index}]")
+    yield from _about_pull_secrets(spec.get("imagePullSecrets") or (), f"{path}.imagePullSecrets")
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or ()):
         if constraint.get("labelSelector") is None:
             yield f"{path}.topologySpreadConstraints[{index}].labelSelector: {_NULL_SELECTOR}"
     if spec.get("affinity"):
         yield from _about_affinity(spec["affinity"], f"{path}.affinity")
+
+
+def _about_volume(volume: Object, path: str) -> Iterator[str]:
+    if volume.get("gitRepo") is not None:
+        yield f"{path}.gitRepo: deprecated in v1.11, and disabled by default in v1.33+"
+    for projection in (volume.get("projected") or {}).get("sources") or ():
+        if not projection:
+            yield f'volume "{volume["name"]}" (Projected) has no sources provided'
+
+
+def _about_pull_secrets(secrets: Sequence[Object], path: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, secret in enumerate(secrets):
+        name = secret.get("name") or ""
+        if not name:
+            yield f'{path}[{index}].name: invalid empty name ""'
+        elif name in seen:
+            yield f'{path}[{index}].name: duplicate name "{name}"'
+        seen.add(name)
 
 
 def _about_affinity(affinity: Object, path: str) -> Iterator[str]:
@@ -95,11 +118,21 @@ def _about_ports(ports: Sequence[Object], path: str) -> Iterator[str]:
         if key in first:
             yield f"{path}.ports[{index}]: duplicate port definition with {path}.ports[{first[key]}]"
         first.setdefault(key, index)
+        if port.get("hostIP") and not port.get("hostPort"):
+            yield f"{path}.ports[{index}]: hostIP set without hostPort: {_go_port(port)}"
+
+
+def _go_port(port: Object) -> str:
+    fields = {"Name": "", "HostPort": 0, "ContainerPort": 0, "Protocol": "", "HostIP": ""}
+    given = {key[:1].upper() + key[1:]: value for key, value in port.items()}
+    return "{" + " ".join(f"{name}:{given.get(name, zero)}" for name, zero in fields.items()) + "}"
 
 
 def _about_amounts(amounts: Mapping[str, str], path: str) -> Iterator[str]:
     for name in sorted(amounts):
         is_bytes = name in ("memory", "ephemeral-storage") or name.startswith("hugepages-")
-        if is_bytes and not parse_quantity(amounts[name]).is_integer:
+        amount = parse_quantity(amounts[name])
+        # compat: thousandths that do not fit into 64 bits count as a fraction.
+        if is_bytes and (not amount.is_integer or amount.milli_value >= 1 << 63):
             text = f'fractional byte value "{amounts[name]}" is invalid, must be an integer'
             yield f"{path}[{name}]: {text}"

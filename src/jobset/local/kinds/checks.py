@@ -11,9 +11,9 @@ Problems = Iterator[FieldError]
 """What a check finds, in the order in which it is told."""
 
 
-def not_found(path: str, value: Any) -> FieldError:
+def not_found(path: str, value: Any, detail: str = "") -> FieldError:
     """A reference to something that is not there."""
-    return FieldError(type=ErrorType.NOT_FOUND, field=path, value=value)
+    return FieldError(type=ErrorType.NOT_FOUND, field=path, value=value, detail=detail)
 
 
 def one_of(path: str, value: Any, choices: Sequence[str]) -> Problems:

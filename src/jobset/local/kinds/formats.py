@@ -4,6 +4,7 @@ The words are those of apimachinery; clients match them.
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -11,13 +12,14 @@ from jobset.admission import names
 
 Problems = Sequence[str]
 
+_LONGEST_SUBDOMAIN = 253
+_UNDERSCORED = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
+
 # Pods of one Job ask the same again and again. What comes back is shared: nobody changes it.
 _remember = lru_cache(maxsize=8192)
 
 dns1123_subdomain: Callable[[str], Problems] = _remember(names.dns1123_subdomain)
 """Problems of a name that is a DNS name: what most objects are called."""
-qualified_name: Callable[[str], Problems] = _remember(names.qualified_name)
-"""Problems of a label key, resource name or condition type: a name with an optional DNS prefix."""
 label_value: Callable[[str], Problems] = _remember(names.label_value)
 """Problems of the value of a label."""
 env_var_name: Callable[[str], Problems] = _remember(names.env_var_name)
@@ -30,6 +32,29 @@ port_name: Callable[[str], Problems] = _remember(names.port_name)
 """Problems of the name of a port."""
 port_number: Callable[[int], Problems] = names.port_number
 """Problems of a port."""
+
+
+@_remember
+def qualified_name(text: str) -> Problems:
+    """Problems of a label key, resource name or condition type: a name with an optional DNS prefix."""
+    # compat: the server calls what has two slashes a label key; JobSet's library is older and does not.
+    return [
+        problem.replace("a qualified name", "a valid label key") for problem in names.qualified_name(text)
+    ]
+
+
+@_remember
+def dns1123_subdomain_with_underscore(text: str) -> Problems:
+    """Problems of a name to search for other names in."""
+    if re.fullmatch(_UNDERSCORED, text) and len(text) <= _LONGEST_SUBDOMAIN:
+        return ()
+    if len(text) > _LONGEST_SUBDOMAIN:
+        return (f"must be no more than {_LONGEST_SUBDOMAIN} characters",)
+    return (
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+        "and must start and end with an alphanumeric character "
+        f"(e.g. 'example.com', regex used for validation is '{_UNDERSCORED}')",
+    )
 
 
 @_remember

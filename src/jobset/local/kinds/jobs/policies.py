@@ -144,7 +144,7 @@ def _exit_codes(codes: Struct, path: str, containers: set[Any]) -> Problems:
         yield invalid(f"{path}.containerName", name, words)
     values = list(codes.get("values") or ())
     if not values:
-        yield invalid(f"{path}.values", values, "at least one value is required")
+        yield invalid(f"{path}.values", None, "at least one value is required")
     elif len(values) > _MOST_EXIT_CODES:
         yield too_many(f"{path}.values", len(values), _MOST_EXIT_CODES)
     seen: set[int] = set()

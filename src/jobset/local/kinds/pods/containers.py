@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from jobset.admission.field_errors import duplicate, forbidden, invalid, not_supported, required, too_long
+from jobset.admission.field_errors import duplicate, forbidden, invalid, not_supported, required, too_many
 from jobset.local.kinds import formats
 from jobset.local.kinds.checks import Problems, dns_label, port
 from jobset.local.kinds.pods.environment import check_env, check_env_from
@@ -35,7 +35,7 @@ class PodFacts(msgspec.Struct, frozen=True):
     grace: int
     restart_policy: str
     host_users: bool
-    claims: frozenset[str]
+    claims: tuple[str, ...]
 
 
 def check_containers(containers: Sequence[Struct], path: str, pod: PodFacts) -> Problems:
@@ -177,7 +177,7 @@ def _restart_policy(container: Struct, path: str) -> Problems:
     if policy not in _RESTART_POLICIES:
         yield not_supported(f"{path}.restartPolicy", policy, _RESTART_POLICIES)
     if len(rules) > _MOST_RULES:
-        yield too_long(f"{path}.restartPolicyRules", _MOST_RULES)
+        yield too_many(f"{path}.restartPolicyRules", len(rules), _MOST_RULES)
     for index, rule in enumerate(rules):
         yield from _restart_rule(rule, f"{path}.restartPolicyRules[{index}]")
 
@@ -191,8 +191,5 @@ def _restart_rule(rule: Struct, path: str) -> Problems:
         return
     if (operator := codes.get("operator") or "") not in ("In", "NotIn"):
         yield not_supported(f"{path}.exitCodes.operator", operator, ("In", "NotIn"))
-    values = codes.get("values") or ()
-    if not values:
-        yield invalid(f"{path}.exitCodes.values", list(values), "must have at least one value")
-    if len(values) > _MOST_EXIT_CODES:
-        yield too_long(f"{path}.exitCodes.values", _MOST_EXIT_CODES)
+    if (count := len(codes.get("values") or ())) > _MOST_EXIT_CODES:
+        yield too_many(f"{path}.exitCodes.values", count, _MOST_EXIT_CODES)

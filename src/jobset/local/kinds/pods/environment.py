@@ -5,7 +5,14 @@ from typing import Any
 
 from jobset.admission.field_errors import invalid, not_supported, required
 from jobset.local.kinds import formats
-from jobset.local.kinds.checks import Problems, config_map_key, dns_subdomain, qualified_name, quantity_of
+from jobset.local.kinds.checks import (
+    Problems,
+    config_map_key,
+    dns_subdomain,
+    not_found,
+    qualified_name,
+    quantity_of,
+)
 
 Struct = Mapping[str, Any]
 
@@ -171,7 +178,9 @@ def _file_key(reference: Struct, path: str, volumes: Mapping[str, Struct]) -> Pr
     name = reference.get("volumeName") or ""
     if not name:
         yield required(f"{path}.volumeName")
-    elif name in volumes and volumes[name].get("emptyDir") is None:
+    elif name not in volumes:
+        yield not_found(f"{path}.volumeName", name)
+    elif volumes[name].get("emptyDir") is None:
         yield invalid(f"{path}.volumeName", name, "referenced volume must be of type emptyDir")
     if not reference.get("path"):
         yield required(f"{path}.path")

@@ -77,7 +77,8 @@ def _device_name(name: str, names: set[str], here: str, volumes: Mapping[str, St
 def _sub_path(mount: Struct, here: str, path: str) -> Problems:
     below, expression = mount.get("subPath"), mount.get("subPathExpr")
     if below:
-        yield from descending_path(f"{here}.subPath", below)
+        # compat: here and below the server names the list rather than the mount.
+        yield from descending_path(f"{path}.subPath", below)
     if expression:
         if below:
             words = "subPathExpr and subPath are mutually exclusive"
@@ -86,7 +87,6 @@ def _sub_path(mount: Struct, here: str, path: str) -> Problems:
 
 
 def _propagation(mount: Struct, container: Struct, path: str) -> Problems:
-    # compat: here and below the server names the list rather than the mount.
     propagation = mount.get("mountPropagation")
     if propagation is None:
         return

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobset.admission.field_errors import invalid, not_supported, required
+from jobset.local.kinds import formats
 from jobset.local.kinds.checks import Problems, dns_label, dns_subdomain, ip_address
 
 Struct = Mapping[str, Any]
@@ -19,13 +20,12 @@ def check_host_network(spec: Struct, path: str) -> Problems:
     """On the host's network a port is the host's port."""
     if not spec.get("hostNetwork"):
         return
-    for kind in ("containers", "initContainers"):
-        for index, container in enumerate(spec.get(kind) or ()):
-            for place, port in enumerate(container.get("ports") or ()):
-                if port.get("hostPort") and port["hostPort"] != port.get("containerPort"):
-                    here = f"{path}.{kind}[{index}].ports[{place}].containerPort"
-                    words = "must match `hostPort` when `hostNetwork` is true"
-                    yield invalid(here, port.get("containerPort"), words)
+    for index, container in enumerate(spec.get("containers") or ()):
+        for place, port in enumerate(container.get("ports") or ()):
+            if port.get("hostPort") and port["hostPort"] != port.get("containerPort"):
+                here = f"{path}.containers[{index}].ports[{place}].hostPort"
+                words = "must match `containerPort` when `hostNetwork` is true"
+                yield invalid(here, port["hostPort"], words)
 
 
 def check_dns_policy(policy: str | None, path: str) -> Problems:
@@ -80,8 +80,8 @@ def check_host_aliases(spec: Struct, path: str) -> Problems:
     """Additional lines of the hosts file."""
     for index, alias in enumerate(spec.get("hostAliases") or ()):
         yield from ip_address(f"{path}[{index}].ip", alias.get("ip") or "")
-        for name in alias.get("hostnames") or ():
-            yield from dns_subdomain(f"{path}[{index}].hostnames", name)
+        for place, name in enumerate(alias.get("hostnames") or ()):
+            yield from dns_subdomain(f"{path}[{index}].hostnames[{place}]", name)
 
 
 def _searches(searches: list[str], path: str) -> Problems:
@@ -94,4 +94,5 @@ def _searches(searches: list[str], path: str) -> Problems:
     for index, search in enumerate(searches):
         if search != ".":
             name = search.removesuffix(".")
-            yield from dns_subdomain(f"{path}[{index}]", name)
+            for problem in formats.dns1123_subdomain_with_underscore(name):
+                yield invalid(f"{path}[{index}]", name, problem)

@@ -1,15 +1,17 @@
 """Validation of the resources that containers, pods and claims ask for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobset.admission.field_errors import duplicate, forbidden, invalid, not_supported, required
+from jobset.api.quantity import Quantity
 from jobset.local.kinds import formats
 from jobset.local.kinds.checks import Problems, not_found, qualified_name, quantity, quantity_of
 from jobset.local.kinds.pods.pod_resources import container_requests, is_pod_level_resource
 
 Struct = Mapping[str, Any]
 
+_HUGE_PAGES = "hugepages-"
 _CONTAINER_RESOURCES = {"cpu", "memory", "ephemeral-storage"}
 _STANDARD = {
     *_CONTAINER_RESOURCES,
@@ -39,22 +41,30 @@ _INTEGER = {
 }
 
 
-def check_resources(resources: Struct, path: str, claims: Iterable[str] = ()) -> Problems:
-    """Limits, requests and claims of a container."""
+def claim_names(spec: Struct) -> tuple[str, ...]:
+    """What the containers of a pod may claim."""
+    return tuple(claim.get("name") or "" for claim in spec.get("resourceClaims") or ())
+
+
+def check_resources(
+    resources: Struct, path: str, claims: Sequence[str] = (), of_pod: bool = False
+) -> Problems:
+    """Limits, requests and claims of a container, or of a pod as a whole."""
+    check_name = _pod_resource_name if of_pod else _container_resource_name
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for name in sorted(limits):
         here = f"{path}.limits[{name}]"
-        yield from _container_resource_name(name, here)
+        yield from check_name(name, here)
         yield from check_amount(name, limits[name], here)
     for name in sorted(requests):
         here = f"{path}.requests[{name}]"
-        yield from _container_resource_name(name, here)
+        yield from check_name(name, here)
         yield from check_amount(name, requests[name], here)
         yield from _within_limit(name, requests[name], limits, path)
     names = {*limits, *requests}
     if any(_is_huge_page(name) for name in names) and not names & {"cpu", "memory"}:
         yield forbidden(path, "HugePages require cpu or memory")
-    yield from _claims(resources.get("claims") or (), f"{path}.claims", set(claims))
+    yield from _claims(resources.get("claims") or (), f"{path}.claims", claims)
 
 
 def check_pod_resources(spec: Struct, path: str) -> Problems:
@@ -62,14 +72,9 @@ def check_pod_resources(spec: Struct, path: str) -> Problems:
     resources = spec.get("resources")
     if not resources:
         return
-    for side in ("limits", "requests"):
-        for name in sorted(resources.get(side) or {}):
-            here = f"{path}.{side}[{name}]"
-            if not is_pod_level_resource(name):
-                yield invalid(here, name, "must be a standard resource for pods")
-            yield from check_amount(name, resources[side][name], here)
-    for name in sorted(resources.get("requests") or {}):
-        yield from _within_limit(name, resources["requests"][name], resources.get("limits") or {}, path)
+    if resources.get("claims"):
+        yield forbidden(f"{path}.claims", "claims may not be set for Resources at pod-level")
+    yield from check_resources(resources, path, claim_names(spec), of_pod=True)
     for name, total in sorted(container_requests(spec).items()):
         own = quantity_of((resources.get("requests") or {}).get(name, ""))
         if own is not None and total > own:
@@ -88,6 +93,8 @@ def check_amount(name: str, value: Any, path: str) -> Problems:
         yield invalid(path, str(amount), "must be greater than or equal to 0")
     if (name in _INTEGER or is_extended(name)) and not amount.is_integer:
         yield invalid(path, str(amount), "must be an integer")
+    if _is_huge_page(name) and not _is_made_of_pages(name, amount):
+        yield invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")
 
 
 def is_extended(name: str) -> bool:
@@ -121,19 +128,35 @@ def _is_native(name: str) -> bool:
 
 
 def _is_huge_page(name: str) -> bool:
-    return name.startswith("hugepages-")
+    return name.startswith(_HUGE_PAGES)
+
+
+def _is_made_of_pages(name: str, amount: Quantity) -> bool:
+    size = quantity_of(name.removeprefix(_HUGE_PAGES))
+    return size is not None and size.nano > 0 and amount.nano % size.nano == 0
 
 
 def _may_overcommit(name: str) -> bool:
     return _is_native(name) and not _is_huge_page(name)
 
 
-def _container_resource_name(name: str, path: str) -> Problems:
-    problems = formats.qualified_name(name)
-    if problems:
+def _resource_name(name: str, path: str) -> Problems:
+    if formats.qualified_name(name):
         yield from qualified_name(path, name)
     elif "/" not in name and name not in _STANDARD and not _is_huge_page(name):
         yield invalid(path, name, "must be a standard resource type or fully qualified")
+
+
+def _pod_resource_name(name: str, path: str) -> Problems:
+    problems = list(_resource_name(name, path))
+    yield from problems
+    if not problems and not is_pod_level_resource(name):
+        yield not_supported(path, name, ("cpu", _HUGE_PAGES, "memory"))
+
+
+def _container_resource_name(name: str, path: str) -> Problems:
+    problems = list(_resource_name(name, path))
+    yield from problems
     if "/" not in name:
         if name not in _CONTAINER_RESOURCES and not _is_huge_page(name):
             yield invalid(path, name, "must be a standard resource for containers")
@@ -159,7 +182,7 @@ def _within_limit(name: str, value: Any, limits: Struct, path: str) -> Problems:
         yield invalid(f"{path}.requests", str(request), words)
 
 
-def _claims(claims: Sequence[Struct], path: str, known: set[str]) -> Problems:
+def _claims(claims: Sequence[Struct], path: str, known: Sequence[str]) -> Problems:
     seen: set[str] = set()
     for index, claim in enumerate(claims):
         name = claim.get("name") or ""
@@ -171,4 +194,5 @@ def _claims(claims: Sequence[Struct], path: str, known: set[str]) -> Problems:
             yield duplicate(here, name)
         seen.add(name)
         if name not in known:
-            yield not_found(here, name)
+            listed = f": {', '.join(known)}" if known else " which is empty"
+            yield not_found(here, name, f"must be one of the names in pod.spec.resourceClaims{listed}")

@@ -13,6 +13,8 @@ Struct = Mapping[str, Any]
 
 _UNSATISFIABLE = ("DoNotSchedule", "ScheduleAnyway")
 _INCLUSION = ("Honor", "Ignore")
+_OPERATORS = ("Equal", "Exists")
+_GATED_OPERATORS = ("Lt", "Gt")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -33,7 +35,7 @@ def check_gates(gates: Sequence[Struct], path: str) -> Problems:
     seen: set[str] = set()
     for index, gate in enumerate(gates):
         name = gate.get("name") or ""
-        yield from qualified_name(f"{path}[{index}].name", name)
+        yield from qualified_name(f"{path}[{index}]", name)
         if name in seen:
             yield duplicate(f"{path}[{index}]", name)
         seen.add(name)
@@ -50,8 +52,6 @@ def _spread(constraint: Struct, path: str, others: Sequence[Struct]) -> Problems
     yield from positive(f"{path}.maxSkew", constraint.get("maxSkew") or 0)
     if not key:
         yield required(f"{path}.topologyKey", "can not be empty")
-    else:
-        yield from qualified_name(f"{path}.topologyKey", key)
     yield from one_of(f"{path}.whenUnsatisfiable", otherwise, _UNSATISFIABLE)
     for other in others:
         if (other.get("topologyKey"), other.get("whenUnsatisfiable")) == (key, otherwise):
@@ -94,8 +94,10 @@ def _toleration(toleration: Struct, path: str) -> Problems:
     elif operator == "Exists":
         if value:
             words = "value must be empty when `operator` is 'Exists'"
-            yield invalid(f"{path}.operator", dict(toleration), words)
+            yield invalid(f"{path}.operator", value, words)
     else:
-        yield not_supported(f"{path}.operator", operator, ("Equal", "Exists"))
+        # compat: the server tells of the operators behind a gate to those who name one.
+        known = (*_OPERATORS, *_GATED_OPERATORS) if operator in _GATED_OPERATORS else _OPERATORS
+        yield not_supported(f"{path}.operator", operator, known)
     if effect:
         yield from one_of(f"{path}.effect", effect, _EFFECTS)

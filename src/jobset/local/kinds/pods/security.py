@@ -1,5 +1,6 @@
 """Validation of security contexts of pods and containers."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ Struct = Mapping[str, Any]
 
 _LARGEST_ID = 2**31 - 1
 _RANGE = f"must be between 0 and {_LARGEST_ID}, inclusive"
+_LONGEST_SYSCTL = 253
+_SYSCTL = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 
 
@@ -40,11 +43,13 @@ def check_pod_security(context: Struct | None, spec: Struct, spec_path: str) -> 
         yield from one_of(f"{path}.supplementalGroupsPolicy", policy, ("Merge", "Strict"))
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         yield invalid(
-            f"{spec_path}.shareProcessNamespace",
+            f"{path}.shareProcessNamespace",
             True,
             "ShareProcessNamespace and HostPID cannot both be enabled",
         )
     yield from _sysctls(context, path)
+    if (policy := context.get("seLinuxChangePolicy")) is not None:
+        yield from one_of(f"{path}.seLinuxChangePolicy", policy, ("Recursive",))
     if (policy := context.get("fsGroupChangePolicy")) is not None:
         yield from one_of(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch"))
     yield from check_profile(context.get("seccompProfile"), f"{path}.seccompProfile", "seccomp")
@@ -66,6 +71,8 @@ def check_profile(profile: Struct | None, path: str, kind: str) -> Problems:
             yield required(f"{path}.localhostProfile", f"must be set when {kind} type is Localhost")
         elif kind == "seccomp":
             yield from descending_path(f"{path}.localhostProfile", local)
+        elif local.strip() != local:
+            yield invalid(f"{path}.localhostProfile", local, "must not be padded with whitespace")
     elif local is not None:
         words = f"can only be set when {kind} type is Localhost"
         yield invalid(f"{path}.localhostProfile", profile if kind == "seccomp" else local, words)
@@ -88,6 +95,10 @@ def _sysctls(context: Struct, path: str) -> Problems:
         here, name = f"{path}.sysctls[{index}].name", sysctl.get("name") or ""
         if not name:
             yield required(here)
+        elif len(name) > _LONGEST_SYSCTL or not re.fullmatch(_SYSCTL, name):
+            yield invalid(
+                here, name, f"must have at most {_LONGEST_SYSCTL} characters and match regex ^{_SYSCTL}$"
+            )
         elif name in seen:
             yield duplicate(here, name)
         seen.add(name)

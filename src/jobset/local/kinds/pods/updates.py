@@ -9,7 +9,7 @@ from jobset.local.kinds.pods.affinity import REQUIRED
 from jobset.local.kinds.pods.go_text import pod_spec_difference
 from jobset.local.kinds.pods.qos import qos_class
 from jobset.local.kinds.pods.scheduling import check_tolerations
-from jobset.local.kinds.pods.validation import MAX_INT32, check_pod_always
+from jobset.local.kinds.pods.validation import MAX_INT32, check_pod_always, check_pod_annotations
 from jobset.local.kinds.sharing import without
 
 Struct = Mapping[str, Any]
@@ -30,9 +30,9 @@ _SAME_TERMS = "no additions/deletions to non-empty NodeSelectorTerms list are al
 def validate_pod_update(new: Struct, old: Struct) -> list[FieldError]:
     """Every problem of a changed pod beside its metadata."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
+    errors = [*check_pod_annotations(new), *check_pod_always(spec)]
     if spec == before:
-        return list(check_pod_always(spec))
-    errors = list(check_pod_always(spec))
+        return errors
     for kind in _CONTAINER_LISTS:
         if len(spec.get(kind) or ()) != len(before.get(kind) or ()):
             return [*errors, forbidden(f"spec.{kind}", "pod updates may not add or remove containers")]

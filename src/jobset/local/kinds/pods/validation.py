@@ -1,10 +1,18 @@
 """Which pods and pod templates a server takes."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from jobset.admission.field_errors import FieldError, forbidden, invalid, not_supported, required
-from jobset.local.kinds.checks import Problems, dns_subdomain, in_range, one_of
+from jobset.admission.field_errors import (
+    FieldError,
+    duplicate,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
+from jobset.local.kinds.checks import Problems, dns_label, dns_subdomain, in_range, one_of
 from jobset.local.kinds.meta import validate_annotations, validate_labels
 from jobset.local.kinds.pods import network
 from jobset.local.kinds.pods.affinity import check_affinity
@@ -14,7 +22,7 @@ from jobset.local.kinds.pods.containers import (
     check_ephemeral_containers,
     check_init_containers,
 )
-from jobset.local.kinds.pods.resources import check_pod_resources, check_resources
+from jobset.local.kinds.pods.resources import check_pod_resources, check_resources, claim_names
 from jobset.local.kinds.pods.scheduling import (
     check_gates,
     check_readiness_gates,
@@ -27,13 +35,15 @@ from jobset.local.kinds.pods.volumes import check_volumes
 Struct = Mapping[str, Any]
 
 MAX_INT32 = 2**31 - 1
+_MIRROR = "kubernetes.io/config.mirror"
+_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 
 def validate_pod(pod: Struct) -> list[FieldError]:
     """Every problem of a new pod beside its metadata."""
     spec = pod.get("spec") or {}
-    return [*check_pod_always(spec), *_create_only(spec)]
+    return [*check_pod_annotations(pod), *check_pod_always(spec), *_create_only(spec)]
 
 
 def validate_pod_template(template: Struct, path: str) -> list[FieldError]:
@@ -49,6 +59,21 @@ def validate_pod_template(template: Struct, path: str) -> list[FieldError]:
         words = "ephemeral containers not allowed in pod template"
         errors.append(forbidden(f"{path}.spec.ephemeralContainers", words))
     return errors
+
+
+def check_pod_annotations(pod: Struct) -> Problems:
+    """The annotations that mean something to the server itself."""
+    for key, value in sorted(((pod.get("metadata") or {}).get("annotations") or {}).items()):
+        here = f"metadata.annotations[{key}]"
+        if key == _MIRROR and not (pod.get("spec") or {}).get("nodeName"):
+            yield invalid(here, value, "must set spec.nodeName if mirror pod annotation is set")
+        if key == _DELETION_COST and not _is_whole_number(value):
+            yield invalid(here, value, "must be a 32bit integer")
+
+
+def _is_whole_number(text: str) -> bool:
+    # compat: the server's check knows neither a plus sign nor leading zeros.
+    return re.fullmatch("-?(0|[1-9][0-9]*)", text) is not None and -MAX_INT32 - 1 <= int(text) <= MAX_INT32
 
 
 def check_pod_always(spec: Struct) -> Problems:
@@ -105,7 +130,7 @@ def _facts(spec: Struct, volumes: Mapping[str, Struct]) -> PodFacts:
         grace=spec.get("terminationGracePeriodSeconds") or 0,
         restart_policy=spec.get("restartPolicy") or "",
         host_users=spec.get("hostUsers") is not False,
-        claims=frozenset(claim.get("name") or "" for claim in spec.get("resourceClaims") or ()),
+        claims=claim_names(spec),
     )
 
 
@@ -133,10 +158,17 @@ def _tokens_without_account(spec: Struct) -> Problems:
 
 
 def _resource_claims(spec: Struct, path: str) -> Problems:
+    seen: set[str] = set()
     for index, claim in enumerate(spec.get("resourceClaims") or ()):
         here = f"{path}[{index}]"
-        if not claim.get("name"):
+        name = claim.get("name") or ""
+        if not name:
             yield required(f"{here}.name")
+        elif name in seen:
+            yield duplicate(f"{here}.name", name)
+        else:
+            yield from dns_label(f"{here}.name", name)
+        seen.add(name)
         given = [key for key in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(key)]
         if len(given) == 2:
             words = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
@@ -176,9 +208,9 @@ def _operating_system(spec: Struct, path: str) -> Problems:
         return
     name = system.get("name") or ""
     if not name:
-        yield required(f"{path}.os.name", "cannot be empty")
+        yield required(f"{path}.os.name")
     elif name not in ("linux", "windows"):
-        yield not_supported(f"{path}.os.name", name, ("linux", "windows"))
+        yield not_supported(f"{path}.os", name, ("linux", "windows"))
     elif name == "linux" and (spec.get("securityContext") or {}).get("windowsOptions"):
         words = "windows options cannot be set for a linux pod"
         yield forbidden(f"{path}.securityContext.windowsOptions", words)

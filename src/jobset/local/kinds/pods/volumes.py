@@ -83,7 +83,7 @@ def _host_path(source: Struct, path: str) -> Problems:
     if not source.get("path"):
         yield required(f"{path}.path")
         return
-    yield from no_backsteps(path, source["path"])
+    yield from no_backsteps(f"{path}.path", source["path"])
     yield from one_of(f"{path}.type", source.get("type", ""), _HOST_PATH_TYPES)
 
 
@@ -146,22 +146,20 @@ def _projected(source: Struct, path: str) -> Problems:
     for index, projection in enumerate(source.get("sources") or ()):
         here = f"{path}.sources[{index}]"
         given = [kind for kind in _PROJECTIONS if projection.get(kind) is not None]
-        if not given:
-            yield required(here, "must specify at least one volume source")
-        for position, kind in enumerate(given):
-            if position:
-                yield forbidden(f"{here}.{kind}", "may not specify more than 1 volume type")
-            else:
-                yield from _PROJECTIONS[kind](projection[kind], f"{here}.{kind}")
-            yield from _path_conflicts(projection[kind], here, taken)
+        for kind in given:
+            yield from _PROJECTIONS[kind](projection[kind], f"{here}.{kind}")
+            yield from _path_conflicts(projection[kind], path, taken)
+        if len(given) > 1:
+            yield forbidden(here, "may not specify more than 1 volume type per source")
 
 
 def _path_conflicts(projection: Struct, path: str, taken: set[str]) -> Problems:
-    own = [item.get("path") for item in projection.get("items") or ()]
-    for item in filter(None, [*own, projection.get("path")]):
-        if item in taken:
-            yield invalid(path, item, f"conflicting duplicate paths {item}")
-        taken.add(str(item))
+    for item in projection.get("items") or ():
+        place = item.get("path") or ""
+        if place and place in taken:
+            # compat: the server names the source that comes second, or the path where it has no name.
+            yield invalid(path, projection.get("name") or place, "conflicting duplicate paths")
+        taken.add(place)
 
 
 def _token(source: Struct, path: str) -> Problems:
@@ -172,8 +170,12 @@ def _token(source: Struct, path: str) -> Problems:
     if seconds > 1 << 32:
         words = "may not specify a duration larger than 2^32 seconds"
         yield invalid(f"{path}.expirationSeconds", seconds, words)
+    # compat: the server's path leaves the source out.
+    here = f"{path.partition('.sources[')[0]}.path"
     if not source.get("path"):
-        yield required(f"{path}.path")
+        yield required(here)
+    else:
+        yield from file_path(here, source["path"])
 
 
 def _projected_files(source: Struct, path: str) -> Problems:
@@ -189,8 +191,8 @@ def _projected_downward(source: Struct, path: str) -> Problems:
 
 def _nfs(source: Struct, path: str) -> Problems:
     yield from _needs("server", "path")(source, path)
-    if source.get("path") and not source["path"].startswith("/"):
-        yield invalid(f"{path}.path", source["path"], "must be an absolute path")
+    if not (place := source.get("path") or "").startswith("/"):
+        yield invalid(f"{path}.path", place, "must be an absolute path")
 
 
 def _csi(source: Struct, path: str) -> Problems:
