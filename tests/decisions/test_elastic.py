@@ -15,7 +15,7 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "only one differs": ((3, 3), (3, 2), (3, 3)),
     "a size with unequal numbers is not carried over": ((3, 2), (2, 2), None),
     "a size that is half left out is not carried over": ((3, None), (2, 2), None),
-    "left out, and the Job has what the API fills in": ((None, None), (1, 1), None),
+    "left out, and the Job has what the API fills in": ((None, None), (1, 1), (None, None)),
     "left out, and the Job has nothing": ((None, None), (None, None), None),
     "left out, and the Job has another size": ((None, None), (2, 2), (None, None)),
 }

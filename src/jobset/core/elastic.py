@@ -6,8 +6,6 @@ from jobset.api.children import ChildJob
 from jobset.api.jobset import ReplicatedJob
 from jobset.core.plan import PatchJob, PatchPurpose, Step
 
-_API_DEFAULT = (1, 1)
-
 
 def scale_jobs(rjobs: Iterable[ReplicatedJob], active: Iterable[ChildJob]) -> tuple[Step, ...]:
     """One step that scales the active Jobs whose size differs from what the JobSet wants.
@@ -22,15 +20,10 @@ def scale_jobs(rjobs: Iterable[ReplicatedJob], active: Iterable[ChildJob]) -> tu
     step = tuple(
         _scale(job, size)
         for job in active
-        if (size := sizes.get(job.replicated_job or "")) is not None and not _has_size(job, size)
+        if (size := sizes.get(job.replicated_job or "")) is not None
+        and (job.parallelism, job.completions) != size
     )
     return (step,) if step else ()
-
-
-def _has_size(job: ChildJob, size: tuple[int | None, int | None]) -> bool:
-    # What the user left out the API server has filled in; asking for it again would change nothing.
-    actual = (job.parallelism, job.completions)
-    return actual == size or (size == (None, None) and actual == _API_DEFAULT)
 
 
 def _scale(job: ChildJob, size: tuple[int | None, int | None]) -> PatchJob:
