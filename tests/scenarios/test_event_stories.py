@@ -143,6 +143,7 @@ def test_every_repeat_of_a_core_event_is_told_at_once_whatever_became_of_the_obj
 
     assert (first["message"], first["count"], first["type"]) == ("n", 3, "Warning")
     assert first["source"] == {"component": "job-controller", "host": "here"}
+    assert (first["reportingComponent"], first["reportingInstance"]) == ("job-controller", "here")
     assert first["lastTimestamp"] >= first["firstTimestamp"]
     assert (other["message"], other["count"]) == ("another message", 1)
 

@@ -38,6 +38,8 @@ class CoreEvents(msgspec.Struct, frozen=True, kw_only=True):
             "lastTimestamp": moment,
             "count": 1,
             "type": occurrence.type,
+            "reportingComponent": self.component,
+            "reportingInstance": self.host,
         }
 
     def growth(self, series: Series) -> dict[str, Any]:
