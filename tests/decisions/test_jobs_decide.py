@@ -250,6 +250,21 @@ def test_a_job_fails_only_when_nothing_is_left_running_or_uncounted():
     assert [(event.type, event.reason) for event in after.events] == [("Warning", "BackoffLimitExceeded")]
 
 
+def test_a_suspended_job_that_has_lost_its_start_fails_when_it_is_resumed():
+    status = JobStatus(is_tracked=True, conditions=(TARGET,), uncounted_failed=("pod-0",))
+
+    suspended = decide(a_job(1, is_suspended=True, status=status))
+    resumed = decide(a_job(1, status=status))
+    empty = decide(a_job(0, is_suspended=True, status=status))
+
+    assert suspended.status is not None
+    assert (suspended.status.failed, suspended.status.is_finished) == (1, False)
+    assert resumed.status is not None
+    assert (resumed.status.start_time, resumed.status.is_finished) == (NOW, True)
+    assert empty.status is not None
+    assert empty.status.is_finished
+
+
 def test_pods_that_an_ending_job_will_stop_count_as_failed_before_their_finalizer_goes():
     plan = decide(a_job(2, backoff_limit=0), a_pod(0, "Failed"), a_pod(1))
 

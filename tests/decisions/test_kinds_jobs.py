@@ -8,7 +8,8 @@ import pytest
 
 from jobset.local.kinds.jobs.defaults import default_job, prepare_job_create, prepare_job_status_update
 from jobset.local.kinds.jobs.policies import count_indexes
-from jobset.local.kinds.jobs.updates import validate_job_status_update, validate_job_update
+from jobset.local.kinds.jobs.status import validate_job_status_update
+from jobset.local.kinds.jobs.updates import validate_job_update
 from jobset.local.kinds.jobs.validation import validate_job
 
 POD = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x", "command": ["true"]}]}
@@ -324,31 +325,124 @@ def test_errors_of_a_changed_job_come_twice():
     assert [error.field for error in errors] == ["spec.parallelism"] * 2
 
 
+START, END = "2030-01-01T00:00:00Z", "2030-01-01T00:01:00Z"
+DONE, LOST = ("SuccessCriteriaMet", "Complete"), ("FailureTarget", "Failed")
+
+
 def a_status(*conditions, **fields):
-    return {"status": {"conditions": [{"type": kind, "status": "True"} for kind in conditions], **fields}}
+    told = [{"type": kind, "status": "True"} for kind in conditions]
+    return {"conditions": told, "startTime": START} | fields
 
 
-DONE = ("SuccessCriteriaMet", "Complete")
+RESUMED = {"conditions": [{"type": "Suspended", "status": "False"}]}
+WORK, INDEXED = {"completions": 4}, {"completions": 4, "parallelism": 4, "completionMode": "Indexed"}
+PER_INDEX = INDEXED | {"backoffLimitPerIndex": 1}
 STATUSES = {
-    "progress": (a_status(), a_status(active=1), []),
-    "completion": (a_status(), a_status(*DONE, completionTime="T"), []),
-    "a count below zero": (a_status(), a_status(active=-1), ["status.active"]),
-    "complete and failed": (a_status(), a_status(*DONE, "Failed"), ["status.conditions"]),
-    "finished and active": (a_status(), a_status("Failed", active=1), ["status.active"]),
-    "an end before the end": (a_status(), a_status(completionTime="T"), ["status.completionTime"]),
-    "back from the dead": (a_status("Failed"), a_status(), ["status.conditions"]),
-    "fewer failures": (a_status(failed=2), a_status(failed=1), ["status.failed"]),
-    "another end": (
-        a_status(*DONE, completionTime="T"),
-        a_status(*DONE, completionTime="U"),
+    "progress": (WORK, {}, a_status(active=2, ready=1), []),
+    "completion": (WORK, a_status(), a_status(*DONE, completionTime=END), []),
+    "failure": (WORK, a_status(), a_status(*LOST), []),
+    "suspended without anything to do": (
+        WORK | {"completions": 0, "suspend": True},
+        {},
+        {"conditions": a_status(*DONE)["conditions"], "completionTime": END},
+        [],
+    ),
+    "resumed": (WORK, a_status("Suspended"), RESUMED | {"startTime": END}, []),
+    "suspended": (WORK | {"suspend": True}, a_status(), {}, []),
+    "an elastic Job that became smaller": (
+        INDEXED,
+        a_status(succeeded=2, completedIndexes="0,1"),
+        a_status(succeeded=1, completedIndexes="0"),
+        [],
+    ),
+    "what was stored before": (
+        WORK,
+        a_status(completedIndexes="9", ready=3),
+        a_status(completedIndexes="9", ready=3, failed=1),
+        [],
+    ),
+    "a count below zero": (WORK, {}, a_status(terminating=-1), ["status.terminating"]),
+    "complete and failed": (
+        WORK,
+        {},
+        a_status(*DONE, *LOST, completionTime=END),
+        ["status.conditions"] * 4,
+    ),
+    "not announced": (WORK, {}, a_status("Failed"), ["status.conditions"]),
+    "finished without a start": (WORK, {}, a_status(*LOST, startTime=None), ["status.startTime"]),
+    "complete without an end": (WORK, {}, a_status(*DONE), ["status.completionTime"]),
+    "an end before the end": (WORK, {}, a_status(completionTime=END), ["status.completionTime"]),
+    "an end before the start": (
+        WORK,
+        {},
+        a_status(*DONE, startTime=END, completionTime=START),
         ["status.completionTime"],
+    ),
+    "another end": (
+        WORK,
+        a_status(*DONE, completionTime=START),
+        a_status(*DONE, completionTime=END),
+        ["status.completionTime"],
+    ),
+    "another start": (WORK, a_status(), a_status(startTime=END), ["status.startTime"]),
+    "finished with pods": (
+        WORK,
+        {},
+        a_status(*LOST, active=1, terminating=1, uncountedTerminatedPods={"failed": ["a"]}),
+        ["status.active", "status.uncountedTerminatedPods", "status.terminating"],
+    ),
+    "more ready than active": (WORK, {}, a_status(active=1, ready=2), ["status.ready"]),
+    "a pod that is counted twice": (
+        WORK,
+        {},
+        a_status(uncountedTerminatedPods={"succeeded": ["a"], "failed": ["", "a"]}),
+        ["status.uncountedTerminatedPods.failed[0]", "status.uncountedTerminatedPods.failed[1]"],
+    ),
+    "back from the dead": (WORK, a_status(*LOST), a_status(), ["status.conditions"] * 2),
+    "fewer failures": (WORK, a_status(failed=2), a_status(failed=1), ["status.failed"]),
+    "fewer successes": (WORK, a_status(succeeded=2), a_status(succeeded=1), ["status.succeeded"]),
+    "indexes of a Job without": (
+        WORK,
+        {},
+        a_status(completedIndexes="0", failedIndexes=""),
+        ["status.completedIndexes", "status.failedIndexes"],
+    ),
+    "an index that succeeded and failed": (
+        PER_INDEX,
+        {},
+        a_status(completedIndexes="0,2", failedIndexes="1-3"),
+        ["status.failedIndexes"],
     ),
 }
 
 
-@pytest.mark.parametrize(("old", "new", "fields"), STATUSES.values(), ids=STATUSES)
-def test_what_a_status_of_a_job_may_say(old, new, fields):
-    assert [error.field for error in validate_job_status_update(new, old)] == fields
+@pytest.mark.parametrize(("spec", "old", "new", "fields"), STATUSES.values(), ids=STATUSES)
+def test_what_a_status_of_a_job_may_say(spec, old, new, fields):
+    errors = validate_job_status_update({"spec": spec, "status": new}, {"spec": spec, "status": old})
+
+    assert [error.field for error in errors] == fields
+
+
+INDEX_TEXTS = {
+    "1,0": "non-increasing order, previous: 1, current: 0",
+    "1-1": "non-increasing order, previous: 1, current: 1",
+    "3-4": 'too large index: "4"',
+    "0,,1": 'cannot convert string to integer for index: ""',
+    "0, 1": 'cannot convert string to integer for index: " 1"',
+    "0-1-2": 'the fragment "0-1-2" violates the requirement that an index interval can have '
+    "at most two parts separated by '-'",
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), INDEX_TEXTS.items(), ids=INDEX_TEXTS)
+def test_indexes_that_are_none(text, problem):
+    status = a_status(completedIndexes=text, failedIndexes=text)
+
+    errors = validate_job_status_update({"spec": PER_INDEX, "status": status}, {"spec": PER_INDEX})
+
+    fields = "completedIndexes", "failedIndexes"
+    told = [(f"status.{field}", f"error parsing {field}: {problem}") for field in fields]
+    assert [(error.field, error.detail) for error in errors][:2] == told
 
 
 def test_counters_that_are_zero_are_not_written():

@@ -10,7 +10,7 @@ from jobset.local.jobs.endings import COMPLETIONS_REACHED, Ending, is_complete, 
 from jobset.local.jobs.plan import JobEvent, JobPlan
 from jobset.local.jobs.pod_facts import PodFacts
 from jobset.local.jobs.scaling import STEADY, Scaling, decide_scaling
-from jobset.local.jobs.snapshot import BUILT_IN_MANAGER, BackOff, JobSnapshot
+from jobset.local.jobs.snapshot import BUILT_IN_MANAGER, BackOff, JobFacts, JobSnapshot
 from jobset.local.jobs.status import SUSPENDED, JobStatus, with_condition
 from jobset.local.jobs.tally import Tally, take_tally
 from jobset.local.jobs.ttl import time_to_live
@@ -68,7 +68,7 @@ def _end(snapshot: JobSnapshot, tally: Tally, back_off: BackOff, ending: Ending)
     status = with_condition(status, ending.announced_as, True, ending.reason, ending.message, snapshot.now)
     status = _with_pods(status, tally, gone=stopped)
     events: tuple[JobEvent, ...] = ()
-    if is_ready_to_stop and not (status.terminating or status.uncounted_succeeded or status.uncounted_failed):
+    if is_ready_to_stop and _may_conclude(job, status):
         status, events = _concluded(status, ending, snapshot)
     return JobPlan(
         delete=stopped,
@@ -79,6 +79,15 @@ def _end(snapshot: JobSnapshot, tally: Tally, back_off: BackOff, ending: Ending)
         # Once it is concluded, its time to live begins.
         goes_on=not is_announced or bool(count.released or events),
     )
+
+
+def _may_conclude(job: JobFacts, status: JobStatus) -> bool:
+    """Whether nothing is left to wait for.
+
+    # compat: the API server takes no end of a Job that has not started, and none starts while suspended.
+    """
+    has_started = status.start_time is not None or job.completions == 0
+    return has_started and not (status.terminating or status.uncounted_succeeded or status.uncounted_failed)
 
 
 def _concluded(

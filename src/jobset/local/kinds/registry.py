@@ -20,7 +20,8 @@ from jobset.local.kinds import (
     storage_validation,
 )
 from jobset.local.kinds.jobs import defaults as jobs
-from jobset.local.kinds.jobs.updates import validate_job_status_update, validate_job_update
+from jobset.local.kinds.jobs.status import validate_job_status_update
+from jobset.local.kinds.jobs.updates import validate_job_update
 from jobset.local.kinds.jobs.validation import validate_job
 from jobset.local.kinds.pods import defaults as pods
 from jobset.local.kinds.pods import prepare as pod_writes

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobset.admission.field_errors import OMITTED, FieldError, invalid
-from jobset.local.kinds.checks import Problems, immutable, non_negative
+from jobset.admission.field_errors import FieldError, invalid
+from jobset.local.kinds.checks import Problems, immutable
 from jobset.local.kinds.jobs.validation import check_job_spec, validate_job
 from jobset.local.kinds.pods.go_text import go_pod_spec, go_pod_template, go_value
 from jobset.local.kinds.sharing import without
@@ -12,7 +12,6 @@ from jobset.local.kinds.sharing import without
 Struct = Mapping[str, Any]
 
 _SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
-_TERMINAL = ("Failed", "Complete", "FailureTarget", "SuccessCriteriaMet")
 
 
 def validate_job_update(new: Struct, old: Struct) -> list[FieldError]:
@@ -28,12 +27,6 @@ def validate_job_update(new: Struct, old: Struct) -> list[FieldError]:
     for field in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
         errors += _kept(field, spec.get(field), before.get(field))
     return errors
-
-
-def validate_job_status_update(new: Struct, old: Struct) -> list[FieldError]:
-    """Every problem of a changed status of a Job."""
-    status, before = new.get("status") or {}, old.get("status") or {}
-    return [*_status(status), *_status_changes(status, before)]
 
 
 def _kept(field: str, new: Any, old: Any) -> Problems:
@@ -97,38 +90,3 @@ def _without_directives(spec: Struct) -> Struct:
         if kind in rest:
             rest[kind] = [without(container, "resources") for container in rest[kind]]
     return {key: value for key, value in rest.items() if value not in (None, [])}
-
-
-def _status(status: Struct) -> Problems:
-    for field in ("active", "succeeded", "failed", "ready", "terminating"):
-        yield from non_negative(f"status.{field}", status.get(field))
-    conditions = _true_conditions(status)
-    for one, other in (("Complete", "Failed"), ("Complete", "FailureTarget")):
-        if {one, other} <= conditions:
-            words = f"cannot set {one}=True and {other}=true conditions"
-            yield invalid("status.conditions", OMITTED, words)
-    if status.get("completionTime") is not None and "Complete" not in conditions:
-        words = "completionTime cannot be set when there is no Complete=True condition"
-        yield invalid("status.completionTime", status["completionTime"], words)
-    if conditions & {"Complete", "Failed"} and (status.get("active") or 0) > 0:
-        words = "active>0 is invalid for finished job"
-        yield invalid("status.active", status["active"], words)
-
-
-def _status_changes(new: Struct, old: Struct) -> Problems:
-    now, before = _true_conditions(new), _true_conditions(old)
-    for kind in _TERMINAL:
-        if kind in before and kind not in now:
-            middle = "" if kind == "SuccessCriteriaMet" else "terminal "
-            words = f"cannot disable the {middle}{kind}=True condition"
-            yield invalid("status.conditions", OMITTED, words)
-    # Succeeded may shrink: an elastic Indexed Job that became smaller forgets the indexes it lost.
-    if (new.get("failed") or 0) < (old.get("failed") or 0):
-        yield invalid("status.failed", new.get("failed") or 0, "cannot decrease the failed counter")
-    if None not in (done := (old.get("completionTime"), new.get("completionTime"))) and done[0] != done[1]:
-        yield invalid("status.completionTime", new["completionTime"], "field is immutable")
-
-
-def _true_conditions(status: Struct) -> set[Any]:
-    conditions = status.get("conditions") or ()
-    return {condition.get("type") for condition in conditions if condition.get("status") == "True"}
