@@ -268,9 +268,12 @@ def with_pod(job, **fields):
 
 
 def with_label(job):
+    return with_metadata(job, labels=job["spec"]["template"]["metadata"]["labels"] | {"x": "y"})
+
+
+def with_metadata(job, **fields):
     template = job["spec"]["template"]
-    labels = template["metadata"]["labels"] | {"x": "y"}
-    return changed(job, template=template | {"metadata": {"labels": labels}})
+    return changed(job, template=template | {"metadata": template["metadata"] | fields})
 
 
 def started(job):
@@ -297,6 +300,12 @@ UPDATES = {
     ),
     "a label of the template, suspended": (SUSPENDED, with_label(SUSPENDED), []),
     "a label of the template, running": (RUNNING, with_label(RUNNING), ["spec.template"]),
+    "a finalizer of the template, suspended": (SUSPENDED, with_metadata(SUSPENDED, finalizers=["f"]), []),
+    "a finalizer of the template, running": (
+        RUNNING,
+        with_metadata(RUNNING, finalizers=["f"]),
+        ["spec.template"],
+    ),
     "a node selector, suspended": (SUSPENDED, with_pod(SUSPENDED, nodeSelector={"a": "b"}), []),
     "a node selector, suspended again": (PAUSED, with_pod(PAUSED, nodeSelector={"a": "b"}), []),
     "a node selector, running": (RUNNING, with_pod(RUNNING, nodeSelector={"a": "b"}), ["spec.template"]),

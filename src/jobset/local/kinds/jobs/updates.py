@@ -54,10 +54,6 @@ def _template(new: Struct, old: Struct, job: Struct) -> Problems:
     spec = _without_directives(new.get("spec") or {})
     if spec != _without_directives(old.get("spec") or {}):
         yield invalid("spec.template.spec", go_pod_spec(new.get("spec") or {}), "field is immutable")
-        return
-    others = ("labels", "annotations")
-    if without(new.get("metadata") or {}, *others) != without(old.get("metadata") or {}, *others):
-        yield invalid("spec.template", go_pod_template(new), "field is immutable")
 
 
 def _may_reschedule(job: Struct) -> bool:
