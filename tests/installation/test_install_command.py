@@ -179,6 +179,24 @@ def test_jobsets_stay_unless_they_are_to_go(empty: ControlPlane, jobset: Command
     assert "JobSet is not installed" in jobset("uninstall", "--yes").stdout
 
 
+def test_who_may_not_delete_all_of_it_deletes_nothing(empty: ControlPlane, jobset: Command) -> None:
+    install(jobset, "--no-wait")
+    rights = ("--verb=get,list,delete", "--resource=namespaces,deployments.apps,configmaps,services")
+    empty.kubectl("create", "clusterrole", "some-rights", "--verb=get,list", "--resource=*.*")
+    empty.kubectl("create", "clusterrole", "more-rights", *rights)
+    for role in ("some-rights", "more-rights"):
+        empty.kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", "--user=reader")
+    before = versions(empty)
+
+    kubeconfig = empty.kubeconfig("reader", ("system:authenticated",))
+    refused = jobset("uninstall", "--yes", f"--kubeconfig={kubeconfig}")
+
+    assert refused.code == 1
+    assert refused.stderr.startswith("Error: nothing was deleted:\n")
+    assert 'User "reader" cannot delete resource "secrets"' in refused.stderr
+    assert versions(empty) == before
+
+
 def test_only_what_is_still_there_is_named(empty: ControlPlane, jobset: Command) -> None:
     install(jobset, "--no-wait")
     patch = ("patch", "mutatingwebhookconfiguration", MUTATING, "--type=merge", "--patch")

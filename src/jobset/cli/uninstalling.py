@@ -73,7 +73,7 @@ async def _find(client: Client, server: str, *, with_definition: bool) -> _Found
     try:
         stored = await find_installation(client, with_definition=with_definition)
     except Refused as refused:
-        raise click.ClickException(str(refused)) from None
+        raise click.ClickException(f"nothing was deleted:\n{refused}") from None
     return _Found(server, stored, await _meaning(client, stored))
 
 

@@ -39,7 +39,7 @@ async def plan_changes(client: Client, objects: Sequence[Object], *, force: bool
         *(_plan(client, it, found, absent, force) for it, found in zip(objects, stored, strict=True)),
         return_exceptions=True,
     )
-    _raise_refusals(objects, planned)
+    raise_refusals(objects, planned)
     return tuple(it for it in planned if isinstance(it, Change))
 
 
@@ -89,6 +89,24 @@ def refuse_ending(stored: Iterable[Object | None]) -> None:
         raise Refused([f"{title_of(it)} is being deleted: try again when it is gone" for it in ending])
 
 
+def raise_refusals(objects: Sequence[Object], answers: Sequence[object]) -> None:
+    """Tell all that the API server refused at once.
+
+    Raises:
+        Refused: some answers are refusals.
+        TransportError: there is no answer about an object.
+    """
+    errors = [
+        (it, each) for it, each in zip(objects, answers, strict=True) if isinstance(each, BaseException)
+    ]
+    for _, error in errors:
+        if not isinstance(error, ApiError):
+            raise error
+    if errors:
+        reasons = [f"{title_of(it)}: {error}" for it, error in errors]
+        raise Refused(reasons, only_conflicts=all(isinstance(error, Conflict) for _, error in errors))
+
+
 async def _plan(
     client: Client, wanted: Object, stored: Object | None, absent: set[str], force: bool
 ) -> Change:
@@ -115,15 +133,3 @@ async def _apply(client: Client, wanted: Object, *, force: bool, dry_run: bool) 
 
 def _is_gone(wanted: Object, stored: Object | None) -> bool:
     return stored is None and wanted["kind"] == NAMESPACES.kind
-
-
-def _raise_refusals(objects: Sequence[Object], planned: Sequence[Change | BaseException]) -> None:
-    errors = [
-        (it, each) for it, each in zip(objects, planned, strict=True) if isinstance(each, BaseException)
-    ]
-    for _, error in errors:
-        if not isinstance(error, ApiError):
-            raise error
-    if errors:
-        reasons = [f"{title_of(it)}: {error}" for it, error in errors]
-        raise Refused(reasons, only_conflicts=all(isinstance(error, Conflict) for _, error in errors))

@@ -44,12 +44,16 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOptions:
-    """How to delete: what becomes of dependents, how long a pod gets, and which object exactly is meant."""
+    """How to delete: what becomes of dependents, how long a pod gets, and which object exactly is meant.
+
+    With `dry_run` it is only asked whether that would be done.
+    """
 
     propagation_policy: str | None = None
     grace_period_seconds: int | None = None
     uid: str | None = None
     resource_version: str | None = None
+    dry_run: bool = False
 
     def body(self) -> dict[str, Any]:
         """The `v1` DeleteOptions object."""
@@ -65,6 +69,8 @@ class DeleteOptions:
             body["gracePeriodSeconds"] = self.grace_period_seconds
         if preconditions:
             body["preconditions"] = preconditions
+        if self.dry_run:
+            body["dryRun"] = ["All"]
         return body
 
 
