@@ -69,7 +69,10 @@ class Jobset:
 
     @contextmanager
     def started(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
-        """The command while it runs, in a session of its own; killed when the block is left."""
+        """The command while it runs, in a session of its own; killed when the block is left.
+
+        Ctrl-C ends it, also where the tests themselves run in the background of a shell, which ignores it.
+        """
         process = subprocess.Popen(
             self.argv(*arguments),
             stdin=stdin,
@@ -79,6 +82,7 @@ class Jobset:
             env=self.environment(),
             cwd=self.home,
             start_new_session=True,
+            preexec_fn=_take_interrupts,
         )
         try:
             yield process
@@ -121,6 +125,10 @@ class Jobset:
                     )
                 elif path.name != "logs":
                     yield f"directory {path}"
+
+
+def _take_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:

@@ -11,7 +11,13 @@ from typing import IO, Any, BinaryIO
 
 import pytest
 
-from jobset.installation.objects import CONFIGURATION, CONFIGURATION_FILE, MUTATING, installation_objects
+from jobset.installation.objects import (
+    CONFIGURATION,
+    CONFIGURATION_FILE,
+    DEFINITION,
+    MUTATING,
+    installation_objects,
+)
 from tests.control_plane.fixtures import require_programs
 from tests.control_plane.jobset_crd import install_jobset_crd
 from tests.control_plane.processes import ControlPlane, PlaneSettings, a_control_plane
@@ -67,7 +73,12 @@ def install(jobset: Command, *arguments: str, image: str = "here/jobset:1") -> F
 
 
 def versions(plane: ControlPlane) -> str:
-    """What is installed, each object with the version of its last change."""
+    """What is installed, each object with the version of its last change.
+
+    The API server itself changes a new definition a moment after it was applied.
+    """
+    established = ("wait", "--for=condition=Established", f"crd/{DEFINITION}", "--timeout=60s")
+    plane.kubectl(*established, check=False)
     version = "-o=custom-columns=:.kind,:.metadata.name,:.metadata.resourceVersion"
     return plane.kubectl("get", "--ignore-not-found", "--no-headers", version, "-f", MANIFESTS, check=False)
 
