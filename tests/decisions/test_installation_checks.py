@@ -335,10 +335,16 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], str, Verdict, str]] = {
         'a JobSet is refused: failed calling webhook "mjobset.kb.io"',
     ),
     "a JobSet you may not create": (
-        {"trial": FORBIDDEN},
+        {"trial": Unread("forbidden", 'User "me" cannot create resource "jobsets"')},
         "admission",
         UNKNOWN,
         "you may not create JobSets in the namespace default",
+    ),
+    "a JobSet that a policy forbids": (
+        {"trial": Unread("forbidden", "jobsets is forbidden: ValidatingAdmissionPolicy 'p' denied request")},
+        "admission",
+        ERROR,
+        "a JobSet is refused: jobsets is forbidden: ValidatingAdmissionPolicy 'p' denied request",
     ),
 }
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from jobset.installation.evidence import Evidence, Unread
 from jobset.installation.findings import Finding, Verdict
 
+_RIGHT_LACKS = "cannot create resource"
+"""In the message when it is a right that lacks: policies, quotas and webhooks forbid as well."""
 _REMEDIES = {
     "no endpoints available": "no manager is ready: see its pods and its log",
     "x509": "see the certificates above",
@@ -19,7 +21,7 @@ def check_admission(evidence: Evidence) -> Iterator[Finding]:
     trial = evidence.trial
     if not isinstance(trial, Unread):
         yield _taken("successPolicy" in trial["spec"])
-    elif trial.why == "forbidden":
+    elif trial.why == "forbidden" and _RIGHT_LACKS in trial.message:
         told = f"you may not create JobSets in the namespace default: {trial.message}"
         yield Finding("admission", Verdict.UNKNOWN, told)
     else:
