@@ -170,7 +170,7 @@ class Proxy:
             request.method,
             URL(self.access.server + request.raw_path, encoded=True),
             headers=_handed_on(request.headers),
-            data=await request.read(),
+            data=await request.read() or None,
             ssl=self.access.credentials.ssl_context() or True,
             allow_redirects=False,
         )

@@ -1,5 +1,6 @@
 """`jobset install`, `doctor` and `uninstall` on a real API server; no manager runs there."""
 
+import asyncio
 import json
 import os
 import pty
@@ -21,6 +22,7 @@ from jobset.installation.objects import (
 from tests.control_plane.fixtures import require_programs
 from tests.control_plane.jobset_crd import install_jobset_crd
 from tests.control_plane.processes import ControlPlane, PlaneSettings, a_control_plane
+from tests.control_plane.proxy import a_proxy, cut, on
 from tests.e2e.jobset_command import Finished, Jobset, wait_for
 from tests.installation.installed import an_installation
 from tests.installation.rendering import ROOT
@@ -319,6 +321,20 @@ def test_the_doctor_says_what_somebody_may_not_see(empty: ControlPlane, jobset: 
         "admission": "unknown",
     }
     assert 'User "somebody" cannot get' in findings(done)["definition"]["message"]
+
+
+async def test_the_doctor_tells_of_what_does_not_answer(empty: ControlPlane, jobset: Command) -> None:
+    install(jobset, "--no-wait")
+
+    async with a_proxy(empty.access()) as proxy:
+        proxy.add(on("POST", "subjectaccessreviews"), cut)
+        proxy.add(on("POST", "jobsets"), cut)
+        done = await asyncio.to_thread(jobset, "doctor", "--output=json", f"--kubeconfig={proxy.kubeconfig}")
+
+    told = findings(done)
+    assert told["definition"]["verdict"] == "ok"
+    for check in ("permissions", "admission"):
+        assert "the server closed the connection" in told[check]["message"]
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path, bare_control_plane: ControlPlane) -> None:

@@ -17,7 +17,7 @@ from jobset.installation.objects import (
 )
 from jobset.installation.rollout import pod_selector
 from jobset.kube.client import Client, Object, Selection
-from jobset.kube.errors import ApiError, Forbidden, NotFound
+from jobset.kube.errors import ApiError, Forbidden, NotFound, TransportError
 from jobset.kube.resources import (
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -114,8 +114,8 @@ async def read_evidence(client: Client, server: str, namespace: str) -> Evidence
         slices=await _read(_items(client, ENDPOINT_SLICES, namespace, slices)),
         mutating=await _read(_items(client, MUTATING_WEBHOOKS)),
         validating=await _read(_items(client, VALIDATING_WEBHOOKS)),
-        denied=await _read(_denied(client, namespace, names.account)),
-        trial=await _read(client.create(JOBSETS, _TRIAL, dry_run=True)),
+        denied=await _try(_denied(client, namespace, names.account)),
+        trial=await _try(client.create(JOBSETS, _TRIAL, dry_run=True)),
     )
 
 
@@ -127,6 +127,14 @@ async def _read(asked: Awaitable[T]) -> Read[T]:
     except Forbidden as error:
         return Unread("forbidden", str(error))
     except (ApiError, ConfigurationError) as error:
+        return Unread("failed", str(error))
+
+
+async def _try(asked: Awaitable[T]) -> Read[T]:
+    """As `_read`, of what others are asked about, who may let us wait for ever."""
+    try:
+        return await _read(asked)
+    except TransportError as error:
         return Unread("failed", str(error))
 
 
