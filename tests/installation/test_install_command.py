@@ -22,7 +22,7 @@ from jobset.installation.objects import (
 from tests.control_plane.fixtures import require_programs
 from tests.control_plane.jobset_crd import install_jobset_crd
 from tests.control_plane.processes import ControlPlane, PlaneSettings, a_control_plane
-from tests.control_plane.proxy import a_proxy, cut, on
+from tests.control_plane.proxy import a_proxy, cut, on, refuse
 from tests.e2e.jobset_command import Finished, Jobset, wait_for
 from tests.installation.installed import an_installation
 from tests.installation.rendering import ROOT
@@ -142,6 +142,18 @@ def test_a_manager_that_does_not_come_is_told_with_what_else_is_wrong(
     for found in ("error   manager", "error   leader", "error   addresses", "error   certificates"):
         assert found in done.stderr
     assert "definition" not in done.stderr
+
+
+async def test_who_does_not_answer_while_all_is_applied_is_asked_again(
+    empty: ControlPlane, jobset: Command
+) -> None:
+    async with a_proxy(empty.access()) as proxy:
+        proxy.add(on("GET", "pods"), refuse(500, "InternalError"))
+        proxy.add(on("GET", "pods"), refuse(403, "Forbidden"))
+        done = await asyncio.to_thread(install, jobset, "--timeout=3s", f"--kubeconfig={proxy.kubeconfig}")
+
+    assert "Waiting: refused with 500 by a rule\nWaiting: no controller has seen it yet\n" in done.stdout
+    assert "error   manager" in done.stderr
 
 
 def test_what_others_have_set_is_taken_only_by_force(empty: ControlPlane, jobset: Command) -> None:

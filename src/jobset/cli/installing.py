@@ -19,6 +19,7 @@ from jobset.installation.findings import Finding, Verdict
 from jobset.installation.objects import MANAGER, NAMESPACE, installation_objects, with_image
 from jobset.installation.rollout import pod_selector, rollout_problem
 from jobset.kube.client import Client, Object, Selection
+from jobset.kube.errors import ApiError, Forbidden, TransportError, reason
 from jobset.kube.resources import DEPLOYMENTS, PODS
 
 SCHEMA = "jobset-install/v1"
@@ -100,10 +101,20 @@ class Installation(msgspec.Struct, frozen=True):
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _problem(self) -> str | None:
-        deployment = await self.client.get(DEPLOYMENTS, NAMESPACE, MANAGER)
+        try:
+            deployment = await self.client.get(DEPLOYMENTS, NAMESPACE, MANAGER)
+            return rollout_problem(deployment, await self._pods(deployment))
+        except (ApiError, TransportError) as error:
+            # All is applied: who cannot be asked now may answer later.
+            return reason(error)
+
+    async def _pods(self, deployment: Object) -> Sequence[Object]:
+        """Its pods, which tell why it waits, to those who may see them."""
         selection = Selection(namespace=NAMESPACE, label_selector=pod_selector(deployment))
-        pods = await self.client.list(PODS, selection)
-        return rollout_problem(deployment, pods.items)
+        try:
+            return (await self.client.list(PODS, selection)).items
+        except Forbidden:
+            return ()
 
     def _end(self, changes: Sequence[Change], wrong: Sequence[Finding] = ()) -> int:
         if self.settings.output == "json":
