@@ -117,6 +117,24 @@ async def test_generation_counts_changes_of_the_spec_only(client: Client, namesp
     assert generations == [1, 1, 1, 2]
 
 
+async def test_a_job_without_labels_has_those_of_its_template(client: Client, namespace: str) -> None:
+    job = await client.create(JOBS, a_job(namespace))
+
+    bare = {**job, "metadata": {**job["metadata"], "labels": None}}
+    written = await client.update_status(JOBS, bare)
+
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert job["metadata"]["labels"] == written["metadata"]["labels"] == labels
+
+
+async def test_a_name_that_is_no_label_is_told_of_the_template_only(client: Client, namespace: str) -> None:
+    error = await refusal(client.create(JOBS, a_job(namespace, "j" * 64)))
+
+    assert isinstance(error, Invalid)
+    fields = {cause["field"] for cause in error.status["details"]["causes"]}
+    assert fields == {"spec.template.labels"}
+
+
 async def test_spec_and_status_are_written_apart(client: Client, namespace: str) -> None:
     await client.create(PODS, a_pod(namespace))
 

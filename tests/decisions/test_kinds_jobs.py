@@ -408,6 +408,18 @@ STATUSES = {
         ["status.uncountedTerminatedPods.failed[0]", "status.uncountedTerminatedPods.failed[1]"],
     ),
     "back from the dead": (WORK, a_status(*LOST), a_status(), ["status.conditions"] * 2),
+    "a failure that is no longer announced": (
+        WORK,
+        a_status(*LOST),
+        a_status("Failed"),
+        ["status.conditions"],
+    ),
+    "a list of indexes that can be read in part": (
+        PER_INDEX,
+        {},
+        a_status(completedIndexes="x,1", failedIndexes="1"),
+        ["status.completedIndexes", "status.failedIndexes"],
+    ),
     "fewer failures": (WORK, a_status(failed=2), a_status(failed=1), ["status.failed"]),
     "fewer successes": (WORK, a_status(succeeded=2), a_status(succeeded=1), ["status.succeeded"]),
     "indexes of a Job without": (

@@ -750,6 +750,46 @@ def test_the_two_ways_to_say_an_address_agree():
     assert status["podIPs"] == [{"ip": "127.0.0.2"}]
 
 
+def test_the_address_of_the_host_stands_alone():
+    old = a_pod()
+
+    status = prepare_pod_status_update(with_status(old, hostIP="1.2.3.4"), old)["status"]
+
+    assert "hostIPs" not in status
+
+
+STATUSES = {
+    "two addresses of one family": (
+        {"podIPs": [{"ip": "1.2.3.4"}, {"ip": "1.2.3.5"}]},
+        ["status.podIPs"],
+    ),
+    "an address of each family": ({"podIPs": [{"ip": "1.2.3.4"}, {"ip": "::1"}]}, []),
+    "another class": ({"qosClass": "Guaranteed"}, ["status.qosClass"]),
+    "a condition without a good name": ({"conditions": [{"type": "a b"}]}, ["status.conditions[0].Type"]),
+    "a generation below zero": ({"observedGeneration": -1}, ["status.observedGeneration"]),
+    "a bad name of a node": ({"nominatedNodeName": "A"}, ["status.nominatedNodeName"]),
+    "a claim of nothing": (
+        {"resourceClaimStatuses": [{"name": "a"}]},
+        ["status.resourceClaimStatuses[0].name"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "fields"), STATUSES.values(), ids=STATUSES)
+def test_what_a_status_of_a_pod_may_say(status, fields):
+    old = a_pod()
+
+    assert fields_of(validate_pod_status_update(with_status(old, **status), old)) == fields
+
+
+def test_a_pod_that_is_bound_is_nominated_nowhere():
+    old = a_pod(nodeName="n")
+
+    errors = validate_pod_status_update(with_status(old, nominatedNodeName="m"), old)
+
+    assert fields_of(errors) == ["status.nominatedNodeName"]
+
+
 ENDED = [{"name": "c", "state": {"terminated": {"exitCode": 0}}}]
 RUNNING = [{"name": "c", "state": {"running": {}}}]
 

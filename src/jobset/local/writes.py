@@ -127,7 +127,8 @@ class Writer:
             raise _invalid(rules, obj["metadata"].get("name", ""), errors)
         self._validate(plugins.CREATE, rules, "", obj, None)
         warnings = decoded.warnings + warnings_of(obj, rules.resource)
-        return Written(self._insert(obj, rules, options), created=True, warnings=warnings)
+        stored = self._insert(rules.complete(obj), rules, options)
+        return Written(stored, created=True, warnings=warnings)
 
     def _prepare_new(self, obj: Object, rules: KindRules) -> Object:
         filled = metadata.fill_new_metadata(
@@ -249,7 +250,7 @@ class Writer:
         warnings = decoded.warnings
         if new.get("spec") is not old.get("spec") and new.get("spec") != old.get("spec"):
             warnings += warnings_of(new, rules.resource)
-        return Written(self._overwrite(new, old, rules, options), warnings=warnings)
+        return Written(self._overwrite(rules.complete(new), old, rules, options), warnings=warnings)
 
     def _overwrite(self, new: Object, old: Object, rules: KindRules, options: Options) -> Object:
         key = collection_key(rules.resource)

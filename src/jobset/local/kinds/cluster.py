@@ -47,8 +47,7 @@ def prepare_namespace_create(namespace: Struct) -> Struct:
     finalizers = list(spec.get("finalizers") or ())
     if "kubernetes" not in finalizers:
         finalizers.append("kubernetes")
-    prepared = {**namespace, "spec": {**spec, "finalizers": finalizers}, "status": {"phase": "Active"}}
-    return default_namespace(prepared)
+    return {**namespace, "spec": {**spec, "finalizers": finalizers}, "status": {"phase": "Active"}}
 
 
 def prepare_namespace_update(new: Struct, old: Struct) -> Struct:

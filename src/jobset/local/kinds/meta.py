@@ -134,7 +134,8 @@ def _owners(owners: Sequence[Mapping[str, Any]], path: str) -> Iterator[FieldErr
 
 def _owner(owner: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     api_version = owner.get("apiVersion") or ""
-    if not api_version.rpartition("/")[2]:
+    # compat: what has two slashes is no group and version at all.
+    if not api_version.rpartition("/")[2] or api_version.count("/") > 1:
         yield invalid(f"{path}.apiVersion", api_version, "version must not be empty")
     for key in ("kind", "name", "uid"):
         if not owner.get(key):

@@ -58,6 +58,7 @@ _JOBS = KindRules(
     validate_create=validate_job,
     validate_update=validate_job_update,
     validate_status_update=validate_job_status_update,
+    complete=jobs.complete_job,
 )
 _CONFIG_MAPS = KindRules(
     resource=r.CONFIG_MAPS,
@@ -113,6 +114,7 @@ _NAMESPACES = KindRules(
     has_status=True,
     default=cluster.default_namespace,
     prepare_create=cluster.prepare_namespace_create,
+    complete=cluster.default_namespace,
     prepare_update=cluster.prepare_namespace_update,
     prepare_status_update=keep_all_but_status,
     validate_name=meta.label_name,

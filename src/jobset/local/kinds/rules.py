@@ -67,6 +67,8 @@ class KindRules(msgspec.Struct, frozen=True, kw_only=True):
     validate_create: Callable[[Object], list[FieldError]] = _no_errors
     validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
     validate_status_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    complete: Callable[[Object], Object] = _same
+    """What a server adds to an object that has passed, because it reads it back with its defaults."""
     grace_seconds: Callable[[Object, int | None], int] = _immediately
     """How long a delete waits for somebody to stop the object (pods only); 0: goes at once."""
 

@@ -18,7 +18,7 @@ LEGACY_JOB_NAME = "job-name"
 def default_job(job: Struct) -> Struct:
     """A Job with every default but the selector, which needs its uid."""
     spec = default_job_spec(job.get("spec") or {})
-    return job if spec is job.get("spec") else {**job, "spec": spec}
+    return complete_job(job if spec is job.get("spec") else {**job, "spec": spec})
 
 
 def default_job_spec(spec: Struct) -> Struct:
@@ -44,20 +44,36 @@ def default_job_spec(spec: Struct) -> Struct:
 
 def prepare_job_create(job: Struct) -> Struct:
     """A new Job with its selector and an empty status."""
-    spec = job["spec"]
+    spec, metadata = job["spec"], job["metadata"]
+    given = (spec["template"].get("metadata") or {}).get("labels")
     if not spec.get("manualSelector"):
-        spec = _with_selector(spec, job["metadata"])
-    return _labelled({**job, "spec": spec, "status": {}})
+        spec = _with_selector(spec, metadata)
+    if given and metadata.get("labels") is given:
+        # compat: labels that came from the template are one map with it, also for what the server adds.
+        metadata = {**metadata, "labels": spec["template"]["metadata"]["labels"]}
+    return {**job, "metadata": metadata, "spec": spec, "status": {}}
 
 
 def prepare_job_update(new: Struct, old: Struct) -> Struct:
     """A changed Job; its status stays."""
-    return _labelled(keep_status(new, old))
+    return keep_status(new, old)
 
 
 def prepare_job_status_update(new: Struct, old: Struct) -> Struct:
     """A changed status of a Job; all else but metadata stays."""
     return changed(keep_all_but_status(new, old), {"status": _status})
+
+
+def complete_job(job: Struct) -> Struct:
+    """A Job without labels has those of its template.
+
+    # compat: a default, so that those which the server itself gives a template come after validation.
+    """
+    labels = (job["spec"]["template"].get("metadata") or {}).get("labels")
+    own = job.get("metadata") or {}
+    if not labels or own.get("labels"):
+        return job
+    return {**job, "metadata": {**own, "labels": labels}}
 
 
 def _status(status: Struct) -> Struct:
@@ -88,11 +104,3 @@ def _with_selector(spec: Struct, metadata: Struct) -> Struct:
         "selector": {**selector, "matchLabels": pairs},
         "template": {**template, "metadata": {**template_meta, "labels": labels}},
     }
-
-
-def _labelled(job: Struct) -> Struct:
-    # compat: a Job without labels is stored with those of its template.
-    labels = (job["spec"]["template"].get("metadata") or {}).get("labels")
-    if not labels or job["metadata"].get("labels"):
-        return job
-    return {**job, "metadata": {**job["metadata"], "labels": labels}}

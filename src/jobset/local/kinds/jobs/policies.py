@@ -78,7 +78,7 @@ def count_indexes(text: str, completions: int) -> int:
     last: int | None = None
     total = 0
     for interval in text.split(",") if text else ():
-        first, final = _interval(interval, completions)
+        first, final = read_interval(interval, completions)
         if last is not None and last >= first:
             raise ValueError(f"non-increasing order, previous: {last}, current: {first}")
         total += final - first + 1
@@ -86,7 +86,12 @@ def count_indexes(text: str, completions: int) -> int:
     return total
 
 
-def _interval(text: str, completions: int) -> tuple[int, int]:
+def read_interval(text: str, completions: int) -> tuple[int, int]:
+    """The first and the last index of a text such as `3-5` or `1`.
+
+    Raises:
+        ValueError: it is no interval below `completions`.
+    """
     parts = text.split("-")
     if len(parts) > 2:
         raise ValueError(
@@ -144,7 +149,7 @@ def _exit_codes(codes: Struct, path: str, containers: set[Any]) -> Problems:
         yield invalid(f"{path}.containerName", name, words)
     values = list(codes.get("values") or ())
     if not values:
-        yield invalid(f"{path}.values", None, "at least one value is required")
+        yield invalid(f"{path}.values", codes.get("values"), "at least one value is required")
     elif len(values) > _MOST_EXIT_CODES:
         yield too_many(f"{path}.values", len(values), _MOST_EXIT_CODES)
     seen: set[int] = set()

@@ -2,18 +2,20 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jobset.admission.field_errors import OMITTED, FieldError, duplicate, invalid, required
-from jobset.api.children import go_int
 from jobset.api.times import parse_time
 from jobset.local.kinds.checks import Problems, non_negative
+from jobset.local.kinds.jobs.policies import count_indexes, read_interval
 
 Struct = Mapping[str, Any]
 Interval = tuple[int, int]
 """First and last index, both included."""
 
 _COUNTERS = ("active", "succeeded", "failed", "ready", "terminating")
+_PLAIN = ("active", "completedIndexes")
 _FINISHED = ("Complete", "Failed")
 _UNCOUNTED = "uncountedTerminatedPods"
 
@@ -46,7 +48,7 @@ class _Status:
 
     def changes(self, *fields: str, conditions: Sequence[str] = ()) -> bool:
         """Whether any of these is another now: what was stored once is not held against later writes."""
-        return any(self.fields.get(field) != self.before.get(field) for field in fields) or any(
+        return any(_told(self.fields, field) != _told(self.before, field) for field in fields) or any(
             (kind in self.conditions) is not (kind in self.conditions_before) for kind in conditions
         )
 
@@ -95,9 +97,12 @@ def _completion_time(now: _Status) -> Problems:
 
 
 def _announced(now: _Status) -> Problems:
-    for kind, herald in (("Failed", "FailureTarget"), ("Complete", "SuccessCriteriaMet")):
-        is_told = kind in now.conditions and now.changes(conditions=(kind, herald))
-        if is_told and herald not in now.conditions:
+    # compat: of a failure the server compares the failed indexes, not its herald.
+    for kind, herald, changes in (
+        ("Failed", "FailureTarget", now.changes("failedIndexes", conditions=("Failed",))),
+        ("Complete", "SuccessCriteriaMet", now.changes(conditions=("Complete", "SuccessCriteriaMet"))),
+    ):
+        if changes and kind in now.conditions and herald not in now.conditions:
             words = f"cannot set {kind}=True condition without the {herald}=true condition"
             yield invalid("status.conditions", OMITTED, words)
 
@@ -115,25 +120,23 @@ def _finished(now: _Status) -> Problems:
 
 def _indexes(now: _Status) -> Problems:
     completed, failed = now.get("completedIndexes") or "", now.get("failedIndexes")
-    has_own_limits = now.spec.get("backoffLimitPerIndex") is not None
-    if not now.changes("completedIndexes", "failedIndexes"):
+    completions, has_own_limits = (
+        now.spec.get("completions"),
+        now.spec.get("backoffLimitPerIndex") is not None,
+    )
+    if now.changes("completedIndexes") and completions is not None:
+        yield from _index_list("completedIndexes", completed, completions)
+    if now.changes("failedIndexes") and completions is not None and has_own_limits:
+        yield from _index_list("failedIndexes", failed or "", completions)
+    if now.changes("completedIndexes") and completed and now.spec.get("completionMode") != "Indexed":
+        words = "cannot set non-empty completedIndexes when non-indexed completion mode"
+        yield invalid("status.completedIndexes", completed, words)
+    if now.changes("failedIndexes") and failed is not None and not has_own_limits:
+        words = "cannot set non-null failedIndexes when backoffLimitPerIndex is null"
+        yield invalid("status.failedIndexes", failed, words)
+    if not now.changes("completedIndexes", "failedIndexes") or completions is None:
         return
-    done, completed_problem = _read_indexes(completed, now.spec.get("completions"))
-    lost, failed_problem = _read_indexes(failed or "", now.spec.get("completions"))
-    if now.changes("completedIndexes"):
-        if completed_problem:
-            words = f"error parsing completedIndexes: {completed_problem}"
-            yield invalid("status.completedIndexes", completed, words)
-        if completed and now.spec.get("completionMode") != "Indexed":
-            words = "cannot set non-empty completedIndexes when non-indexed completion mode"
-            yield invalid("status.completedIndexes", completed, words)
-    if now.changes("failedIndexes"):
-        if failed_problem and has_own_limits:
-            words = f"error parsing failedIndexes: {failed_problem}"
-            yield invalid("status.failedIndexes", failed, words)
-        if failed is not None and not has_own_limits:
-            words = "cannot set non-null failedIndexes when backoffLimitPerIndex is null"
-            yield invalid("status.failedIndexes", failed, words)
+    done, lost = _read_indexes(completed, completions), _read_indexes(failed or "", completions)
     if (both := _first_in_both(done, lost)) is not None:
         words = f"failedIndexes and completedIndexes overlap at index: {both}"
         yield invalid("status.failedIndexes", failed, words)
@@ -207,30 +210,20 @@ def _resumes(now: _Status) -> bool:
     )
 
 
-def _read_indexes(text: str, completions: int | None) -> tuple[list[Interval], str]:
-    """The indexes up to the first problem, and that problem; an empty text when there is none."""
+def _index_list(field: str, text: str, completions: int) -> Problems:
+    try:
+        count_indexes(text, completions)
+    except ValueError as error:
+        yield invalid(f"status.{field}", text, f"error parsing {field}: {error}")
+
+
+def _read_indexes(text: str, completions: int) -> list[Interval]:
+    """Those intervals that can be read: of the others is told where they stand."""
     found: list[Interval] = []
-    previous: int | None = None
-    for fragment in text.split(",") if text else ():
-        ends = fragment.split("-")
-        if len(ends) > 2:
-            words = "violates the requirement that an index interval can have at most two parts"
-            return found, f"the fragment \"{fragment}\" {words} separated by '-'"
-        first: int | None = None
-        for end in ends:
-            try:
-                current = go_int(end)
-            except ValueError:
-                return found, f'cannot convert string to integer for index: "{end}"'
-            if completions is not None and current >= completions:
-                return found, f'too large index: "{end}"'
-            if previous is not None and previous >= current:
-                return found, f"non-increasing order, previous: {previous}, current: {current}"
-            first, previous = current if first is None else first, current
-        assert first is not None
-        assert previous is not None
-        found.append((first, previous))
-    return found, ""
+    for interval in text.split(",") if text else ():
+        with suppress(ValueError):
+            found.append(read_interval(interval, completions))
+    return found
 
 
 def _first_in_both(one: Sequence[Interval], other: Sequence[Interval]) -> int | None:
@@ -241,6 +234,11 @@ def _first_in_both(one: Sequence[Interval], other: Sequence[Interval]) -> int | 
         if waiting and waiting[0][0] <= last:
             return max(first, waiting[0][0])
     return None
+
+
+def _told(status: Struct, field: str) -> Any:
+    """A field as Go compares it: only a pointer tells nothing from zero."""
+    return status.get(field) or None if field in _PLAIN else status.get(field)
 
 
 def _true_conditions(status: Struct) -> set[Any]:

@@ -45,10 +45,13 @@ def check_job_spec(spec: Struct, path: str = "spec") -> Problems:
     selector = spec.get("selector")
     if selector is None:
         yield required(f"{path}.selector")
+        problems = []
     else:
-        yield from names.label_selector(f"{path}.selector", selector)
+        problems = list(names.label_selector(f"{path}.selector", selector))
+        yield from problems
     labels = (spec["template"].get("metadata") or {}).get("labels")
-    if selector is None or not matches(selector, labels or {}):
+    # compat: a selector that cannot be read is not compared.
+    if selector is None or (not problems and not matches(selector, labels or {})):
         words = "`selector` does not match template `labels`"
         yield invalid(f"{path}.template.metadata.labels", labels, words)
 

@@ -39,7 +39,7 @@ def prepare_pod_status_update(new: Struct, old: Struct) -> Struct:
     before = (old.get("status") or {}).get("qosClass")
     if not status.get("qosClass") and before:
         status = {**status, "qosClass": before}
-    status = _same_ips(_same_ips(status, "podIP", "podIPs"), "hostIP", "hostIPs")
+    status = _same_ips(status)
     return {**merged, "status": changed(status, {"conditions": each(_condition)})}
 
 
@@ -70,15 +70,13 @@ def _condition(condition: Struct) -> Struct:
     return {**missing, **condition} if missing else condition
 
 
-def _same_ips(status: Struct, one: str, many: str) -> Struct:
+def _same_ips(status: Struct) -> Struct:
     # compat: the single address is the first of the list; who writes one of them gets both.
-    address, addresses = status.get(one), status.get(many)
-    if addresses and addresses[0].get("ip") != address:
-        if address:
-            return {**status, many: [{"ip": address}]}
-        return {**status, one: addresses[0].get("ip")}
-    if address and not addresses:
-        return {**status, many: [{"ip": address}]}
+    address, addresses = status.get("podIP"), status.get("podIPs")
+    if address and (not addresses or addresses[0].get("ip") != address):
+        return {**status, "podIPs": [{"ip": address}]}
+    if addresses and not address:
+        return {**status, "podIP": addresses[0].get("ip")}
     return status
 
 

@@ -4,10 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobset.admission.field_errors import FieldError, forbidden, invalid, required
-from jobset.local.kinds.checks import Problems, in_range, ip_address, is_empty
+from jobset.local.kinds.checks import (
+    Problems,
+    dns_subdomain,
+    in_range,
+    ip_address,
+    is_empty,
+    qualified_name,
+)
 from jobset.local.kinds.pods.affinity import REQUIRED
 from jobset.local.kinds.pods.go_text import pod_spec_difference
-from jobset.local.kinds.pods.qos import qos_class
+from jobset.local.kinds.pods.resources import claim_names
 from jobset.local.kinds.pods.scheduling import check_tolerations
 from jobset.local.kinds.pods.validation import MAX_INT32, check_pod_always, check_pod_annotations
 from jobset.local.kinds.sharing import without
@@ -43,8 +50,6 @@ def validate_pod_update(new: Struct, old: Struct) -> list[FieldError]:
         return errors
     errors += _tolerations(spec.get("tolerations") or (), before.get("tolerations") or ())
     errors += _gates(spec.get("schedulingGates") or (), before.get("schedulingGates") or ())
-    if qos_class(spec) != qos_class(before):
-        errors.append(invalid("metadata", (new.get("status") or {}).get("qosClass"), "Pod QoS is immutable"))
     errors += _the_rest(spec, before)
     return errors
 
@@ -58,9 +63,34 @@ def validate_pod_status_update(new: Struct, old: Struct) -> list[FieldError]:
         errors.append(forbidden("status.nodeName", f"may not be changed directly ({old_node} to {node})"))
     for field in ("containerStatuses", "initContainerStatuses"):
         errors += _transitions(status.get(field) or (), before.get(field) or (), spec, f"status.{field}")
-    for index, address in enumerate(status.get("podIPs") or ()):
-        errors += ip_address(f"status.podIPs[{index}]", address.get("ip") or "")
-    return errors
+    return [*errors, *_addresses(status), *_status(status, before, spec)]
+
+
+def _addresses(status: Struct) -> Problems:
+    addresses = [address.get("ip") or "" for address in status.get("podIPs") or ()]
+    for index, address in enumerate(addresses):
+        yield from ip_address(f"status.podIPs[{index}]", address)
+    if len(addresses) > len({":" in address for address in addresses}):
+        listed = [{"IP": address} for address in addresses]
+        yield invalid("status.podIPs", listed, "may specify no more than one IP for each IP family")
+
+
+def _status(status: Struct, before: Struct, spec: Struct) -> Problems:
+    if (node := status.get("nominatedNodeName")) and node != before.get("nominatedNodeName"):
+        yield from dns_subdomain("status.nominatedNodeName", node)
+        if spec.get("nodeName"):
+            words = "may not be set on pods that are already bound to a node"
+            yield forbidden("status.nominatedNodeName", words)
+    for index, condition in enumerate(status.get("conditions") or ()):
+        yield from qualified_name(f"status.conditions[{index}].Type", condition.get("type") or "")
+    if (generation := status.get("observedGeneration") or 0) < 0:
+        yield invalid("status.observedGeneration", generation, "must be a non-negative integer")
+    if before.get("qosClass") not in (None, qos := status.get("qosClass")):
+        yield invalid("status.qosClass", qos, "field is immutable")
+    for index, claim in enumerate(status.get("resourceClaimStatuses") or ()):
+        if claim.get("name") not in claim_names(spec):
+            words = "must match the name of an entry in `spec.resourceClaims`"
+            yield invalid(f"status.resourceClaimStatuses[{index}].name", claim.get("name") or "", words)
 
 
 def _images(containers: Sequence[Struct], path: str) -> Problems:
