@@ -118,7 +118,7 @@ async def test_generation_counts_changes_of_the_spec_only(client: Client, namesp
 
 
 async def test_a_job_without_labels_has_those_of_its_template(client: Client, namespace: str) -> None:
-    job = await client.create(JOBS, a_job(namespace))
+    job = await client.create(JOBS, a_job(namespace, managedBy="example.com/nobody"))
 
     bare = {**job, "metadata": {**job["metadata"], "labels": None}}
     written = await client.update_status(JOBS, bare)
