@@ -174,8 +174,14 @@ def _elastic_scaling(case: Case) -> Answer:
     return {"patched_jobs": {patch.name: patch.patch["spec"] for patch in patches}}
 
 
+def _failed(case: Case) -> list[ChildJob]:
+    """The Jobs that have failed: one without the condition is none of them."""
+    jobs = [_child(job) for job in case["given"]["failed_jobs"]]
+    return [job for job in jobs if job.state is JobState.FAILED]
+
+
 def _first_failed_job(case: Case) -> Answer:
-    failed = [_child(job) for job in case["given"]["failed_jobs"]]
+    failed = _failed(case)
     return {"job": first_to_fail(failed).name if failed else None}
 
 
@@ -186,7 +192,7 @@ def _failure_rule_applies(case: Case) -> Answer:
 
 def _failure_rule_select(case: Case) -> Answer:
     rules = [msgspec.convert(rule, FailurePolicyRule) for rule in case["given"]["rules"]]
-    found = first_match(rules, [_child(job) for job in case["given"]["failed_jobs"]])
+    found = first_match(rules, _failed(case))
     if found is None:
         return {"rule_index": None, "job": None}
     return {"rule_index": rules.index(found[0]), "job": found[1].name}

@@ -54,3 +54,10 @@ def test_an_event_of_one_pass_may_repeat() -> None:
     }
 
     assert check(case) is None
+
+
+def test_a_job_without_the_condition_has_not_failed() -> None:
+    jobs = [{"metadata": {"name": name}} for name in ("a", "b")]
+    case = {"tier": "decision", "kind": "first_failed_job", "given": {"failed_jobs": jobs}}
+
+    assert check({**case, "expect": {"job": None}}) is None
