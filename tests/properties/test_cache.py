@@ -140,9 +140,9 @@ async def take(
             case "own delete":
                 found = await client.get(CONFIG_MAPS, "default", name)
                 options = DeleteOptions(uid=found["metadata"]["uid"])
-                await client.delete(CONFIG_MAPS, "default", name, options)
+                answer = await client.delete(CONFIG_MAPS, "default", name, options)
                 told.deleted_by_us.add(found["metadata"]["uid"])
-                cache.note_gone(found)
+                cache.note_deleted(answer, "default", name, found["metadata"]["uid"])
                 held = cache.get("default", name)
                 assert held is None or held["metadata"]["uid"] != found["metadata"]["uid"]
             case "cut":

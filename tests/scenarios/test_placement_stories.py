@@ -8,6 +8,7 @@ import pytest
 from jobset.api import keys
 from jobset.kube.errors import AlreadyExists
 from jobset.kube.resources import NODES, PODS
+from tests.controller_world import play_locally
 
 RACK = "example.com/rack"
 NODE = {
@@ -153,6 +154,21 @@ def test_a_pod_that_is_a_disruption_target_already_is_deleted_without_a_mark(pla
     left, marks, deletes = play(lambda world: settle(world, LEADER, marked))
 
     assert (left, marks, len(deletes)) == ([NAMES[0]], [], 1)
+
+
+def test_what_was_deleted_is_not_deleted_again_before_the_watch_tells_of_it():
+    async def story(world):
+        async with world.resting():
+            for obj in (JOBS[0], NODE, LEADER, WRONG):
+                made = await world.put(obj)
+                for cache in (world.placement.pods, world.placement.nodes):
+                    if cache.resource.kind == made["kind"]:
+                        cache.note(made)
+            for _ in range(2):
+                await world.placement.reconcile(("default", NAMES[0]))
+            return world.wire.sent("DELETE", "")
+
+    assert len(play_locally(story)) == 1
 
 
 def test_a_pod_that_cannot_be_marked_is_not_deleted_until_it_can(play):

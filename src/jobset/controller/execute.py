@@ -180,12 +180,9 @@ class Executor:
             )
         except ApiError as error:
             if error.reason == "NotFound":
-                _forget(cache, namespace, action)
+                cache.note_not_found(namespace, action.name, action.uid)
             raise
-        if answer.get("kind") == cache.resource.kind and answer["metadata"].get("finalizers"):
-            cache.note(answer)
-        else:
-            _forget(cache, namespace, action)
+        cache.note_deleted(answer, namespace, action.name, action.uid)
 
     async def _write_status(self, reading: Reading, plan: Plan) -> None:
         assert plan.status is not None
@@ -228,12 +225,6 @@ def _bound(patch: dict[str, Any], resource_version: str | None) -> dict[str, Any
         return patch
     metadata = {**patch.get("metadata", {}), "resourceVersion": resource_version}
     return {**patch, "metadata": metadata}
-
-
-def _forget(cache: WatchCache, namespace: str, action: DeleteJob | DeleteJobSet) -> None:
-    known = cache.get(namespace, action.name)
-    if known is not None and known["metadata"]["uid"] == action.uid:
-        cache.note_gone(known)
 
 
 def _warn_of_dropped_fields(sent: Object, written: Object) -> None:

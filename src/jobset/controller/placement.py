@@ -147,7 +147,8 @@ class PlacementController:
             )
             self.pods.note(marked)
         options = DeleteOptions(propagation_policy="Background", uid=pod.uid or None)
-        await self.client.delete(PODS, pod.namespace, pod.name, options)
+        answer = await self.client.delete(PODS, pod.namespace, pod.name, options)
+        self.pods.note_deleted(answer, pod.namespace, pod.name, pod.uid)
 
     def _touch(self, before: Object | None, after: Object | None) -> None:
         """A change of any pod of a Job is a reason to look at its leader again."""

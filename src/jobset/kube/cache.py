@@ -112,9 +112,23 @@ class WatchCache:
         """Take in what one of our own writes answered, before the watch tells it."""
         self._take(obj)
 
+    def note_deleted(self, answer: Object, namespace: str, name: str, uid: str) -> None:
+        """Take in what a delete of ours answered: an object that stays for a while, or a Status."""
+        metadata = answer.get("metadata") or {}
+        lasts = metadata.get("finalizers") or metadata.get("deletionGracePeriodSeconds")
+        if answer.get("kind") == self.resource.kind and lasts:
+            self._take(answer)
+        else:
+            self.note_not_found(namespace, name, uid)
+
     def note_gone(self, obj: Object) -> None:
         """Take in that an object we knew was answered as not found or deleted for good."""
         self._drop(obj)
+
+    def note_not_found(self, namespace: str, name: str, uid: str) -> None:
+        """Take in that an object is there no more, whether we knew it or not."""
+        if uid:
+            self._drop({"metadata": {"namespace": namespace, "name": name, "uid": uid}})
 
     async def run(self) -> None:
         """List, then watch, for ever; goes on where it was cut off, lists again when that is forgotten."""
