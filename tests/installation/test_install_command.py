@@ -19,6 +19,7 @@ from jobset.installation.objects import (
     MUTATING,
     installation_objects,
 )
+from jobset.kube.resources import JOBSETS
 from tests.control_plane.fixtures import require_programs
 from tests.control_plane.jobset_crd import install_jobset_crd
 from tests.control_plane.processes import ControlPlane, PlaneSettings, a_control_plane
@@ -199,9 +200,21 @@ def test_jobsets_stay_unless_they_are_to_go(empty: ControlPlane, jobset: Command
     assert empty.kubectl("get", "jobsets", "-o=name") == "jobset.jobset.x-k8s.io/js\n"
 
     whole = jobset("uninstall", "--yes", "--delete-jobsets")
-    assert (whole.code, "there are 1." in whole.stdout) == (0, True)
+    assert (whole.code, "there is 1." in whole.stdout) == (0, True)
     assert versions(empty) == ""
     assert "JobSet is not installed" in jobset("uninstall", "--yes").stdout
+
+
+def test_a_definition_that_serves_nothing_is_removed_as_well(empty: ControlPlane, jobset: Command) -> None:
+    install_jobset_crd(empty)
+    unserved = [{"op": "replace", "path": "/spec/versions/0/served", "value": False}]
+    empty.kubectl("patch", "crd", DEFINITION, "--type=json", f"--patch={json.dumps(unserved)}")
+    empty.until(lambda: empty.get(JOBSETS.path()) == 404)
+
+    done = jobset("uninstall", "--yes", "--delete-jobsets")
+
+    assert (done.code, done.stderr) == (0, "")
+    assert "with their Jobs and pods.\n" in done.stdout
 
 
 def test_who_may_not_delete_all_of_it_deletes_nothing(empty: ControlPlane, jobset: Command) -> None:

@@ -14,6 +14,7 @@ from jobset.installation.applying import Refused
 from jobset.installation.objects import DEFINITION, NAMESPACE, place_of, title_of
 from jobset.installation.removing import find_installation, remove
 from jobset.kube.client import Client, Object
+from jobset.kube.errors import NotFound
 from jobset.kube.resources import JOBSETS
 
 
@@ -96,8 +97,16 @@ async def _meaning(client: Client, stored: Sequence[Object]) -> str:
     names = {place_of(it)[1] for it in stored}
     told = [f"Everything in the namespace {NAMESPACE} goes with it."] if NAMESPACE in names else []
     if DEFINITION in names:
-        count = len((await client.list(JOBSETS, metadata_only=True)).items)
-        told.append(f"All JobSets go with their definition, with their Jobs and pods: there are {count}.")
+        told.append(f"All JobSets go with their definition, with their Jobs and pods{await _count(client)}.")
     else:
         told.append("JobSets stay, and their Jobs go on.")
     return " ".join(told)
+
+
+async def _count(client: Client) -> str:
+    """How many JobSets there are; nothing where their definition does not serve them."""
+    try:
+        count = len((await client.list(JOBSETS, metadata_only=True)).items)
+    except NotFound:
+        return ""
+    return ": there is 1" if count == 1 else f": there are {count}"
