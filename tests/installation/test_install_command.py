@@ -294,16 +294,27 @@ def is_asleep(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("S")
 
 
-def test_an_installation_that_stops_in_the_middle_says_so(empty: ControlPlane, jobset: Command) -> None:
+async def test_an_installation_that_stops_in_the_middle_says_so(empty: ControlPlane, jobset: Command) -> None:
     # Nothing can be tried in a namespace that is not there.
     jobset("uninstall", "--yes")
 
-    done = install(jobset, image="")
+    async with a_proxy(empty.access()) as proxy:
+        proxy.add(on("PATCH", "deployments"), refuse(403, "Forbidden"))
+        done = await asyncio.to_thread(install, jobset, f"--kubeconfig={proxy.kubeconfig}")
 
     assert done.code == 1
     assert done.stderr.startswith("17 of 20 objects are applied; the same command again applies the others.")
-    assert "containers[0].image: Required value" in done.stderr
+    assert "refused with 403 by a rule" in done.stderr
     assert len(versions(empty).splitlines()) == 17
+
+
+@pytest.mark.parametrize("image", ["", " ", "here/jobset: 1"])
+def test_what_is_no_image_is_refused_before_anything_is_applied(image: str, tmp_path: Path) -> None:
+    for command in (("install",), ("inject", "-")):
+        done = Jobset(tmp_path)(*command, f"--image={image}")
+
+        assert (done.code, done.stdout) == (2, "")
+        assert f"{image!r} is no image" in done.stderr
 
 
 def findings(done: Finished) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from jobset.cli.options import manifest_files, namespace_option
+from jobset.cli.options import image_option, manifest_files, namespace_option
 
 _EPILOG = """\b
 Examples:
@@ -24,12 +24,7 @@ Exit codes:
     no_args_is_help=True,
 )
 @manifest_files
-@click.option(
-    "--image",
-    required=True,
-    metavar="REPOSITORY:TAG",
-    help="Image of the agent, which you build with the Dockerfile.",
-)
+@image_option("Image of the agent, which you build with the Dockerfile.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),

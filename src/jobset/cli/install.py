@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from jobset.cli.options import cluster_options, color_option, output_option, timeout_option
+from jobset.cli.options import cluster_options, color_option, image_option, output_option, timeout_option
 
 _EPILOG = """\b
 Examples:
@@ -25,12 +25,7 @@ Exit codes:
     context_settings={"help_option_names": ["-h", "--help"]},
     short_help="Install JobSet on a cluster, or bring it up to date.",
 )
-@click.option(
-    "--image",
-    required=True,
-    metavar="REPOSITORY:TAG",
-    help="Image of the manager, which you build with the Dockerfile.",
-)
+@image_option("Image of the manager, which you build with the Dockerfile.")
 @click.option("--dry-run", is_flag=True, help="Tell what would change, as the API server sees it.")
 @click.option(
     "--force-conflicts",

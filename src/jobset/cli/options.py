@@ -35,6 +35,19 @@ def _namespace(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+def image_option(text: str) -> Callable[[F], F]:
+    """`--image`, as `image`; whose it is is told by `text`."""
+    return click.option("--image", required=True, metavar="REPOSITORY:TAG", callback=_image, help=text)
+
+
+def _image(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"\S+", value):
+        raise click.BadParameter(
+            f"{value!r} is no image; where a variable stands for it, check that it is set", ctx, param
+        )
+    return value
+
+
 def output_option(text: str) -> Callable[[F], F]:
     """`-o`, as `output`; what has the form is told by `text`."""
     choices = click.Choice(["text", "json"])
