@@ -328,14 +328,22 @@ def test_the_doctor_tells_what_lacks(empty: ControlPlane, jobset: Command) -> No
     install(jobset, "--no-wait")
     empty.kubectl("delete", "clusterrolebinding", "jobset-manager-rolebinding")
     empty.kubectl("delete", "validatingwebhookconfigurations", "--all")
-    spoilt = json.dumps({"data": {CONFIGURATION_FILE: "health: 2024-13-45"}})
-    empty.kubectl("patch", "-n=jobset-system", "configmap", CONFIGURATION, f"--patch={spoilt}")
+    spoil(empty, {CONFIGURATION_FILE: "health: 2024-13-45"})
 
     found = findings(jobset("doctor", "--output=json"))
     assert "create, delete, get, list, patch, update, watch jobs.batch" in found["permissions"]["message"]
     assert "no webhook asks /validate--v1-pod" in found["webhooks"]["message"]
     assert found["definition"]["verdict"] == "ok"
     assert 'health: Invalid value: "2024-13-45"' in found["configuration"]["message"]
+
+    spoil(empty, {CONFIGURATION_FILE: None})
+    found = findings(jobset("doctor", "--output=json"))
+    assert f"it has no {CONFIGURATION_FILE}" in found["configuration"]["message"]
+
+
+def spoil(plane: ControlPlane, data: dict[str, str | None]) -> None:
+    patch = json.dumps({"data": data})
+    plane.kubectl("patch", "-n=jobset-system", "configmap", CONFIGURATION, f"--patch={patch}")
 
 
 def test_the_doctor_says_what_somebody_may_not_see(empty: ControlPlane, jobset: Command) -> None:

@@ -162,7 +162,9 @@ def _configuration_name(deployment: Object) -> str:
 
 async def _read_configuration(client: Client, namespace: str, name: str) -> Configuration:
     data = (await client.get(CONFIG_MAPS, namespace, name)).get("data") or {}
-    return read_configuration_text(data.get(CONFIGURATION_FILE, ""), CONFIGURATION_FILE)
+    if CONFIGURATION_FILE not in data:
+        raise ConfigurationError([f"it has no {CONFIGURATION_FILE}, which pods of the manager mount"])
+    return read_configuration_text(data[CONFIGURATION_FILE], CONFIGURATION_FILE)
 
 
 def _names(deployment: Object, configuration: Read[Configuration], namespace: str) -> Names:
