@@ -343,9 +343,10 @@ async def test_refusals_are_typed(code, reason, error):
         await transport.close()
 
 
-@pytest.mark.parametrize("body", [{"a": 1}, [1], "v1.36.3", {"gitVersion": 1}], ids=str)
-async def test_a_server_without_a_version_of_kubernetes_is_none_of_its(body):
-    async with scripted(answer(body)) as server:
+@pytest.mark.parametrize("body", [{"a": 1}, [1], "v1.36.3", {"gitVersion": 1}, "<html>"], ids=str)
+@pytest.mark.parametrize("code", [200, 404])
+async def test_a_server_without_a_version_of_kubernetes_is_none_of_its(body, code):
+    async with scripted(answer(body, code)) as server:
         transport = transport_to(server)
         with pytest.raises(TransportError, match="no Kubernetes API server"):
             await Client(transport).server_version()

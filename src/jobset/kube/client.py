@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypedDict
 
-from jobset.kube.errors import Gone, TransportError, api_error
+from jobset.kube.errors import Gone, NotFound, TransportError, api_error
 from jobset.kube.resources import Resource
 from jobset.kube.transport import APPLY_PATCH, JSON, MERGE_PATCH, Request, Response, Transport, WatchEvent
 
@@ -205,9 +206,10 @@ class Client:
         Raises:
             TransportError: whoever answers is no API server.
         """
-        match await self._call(Request(method="GET", path="/version")):
-            case {"gitVersion": str(version)}:
-                return version
+        with suppress(NotFound):
+            match await self._call(Request(method="GET", path="/version")):
+                case {"gitVersion": str(version)}:
+                    return version
         raise TransportError("no Kubernetes API server answers there: look at the server in the kubeconfig")
 
     async def bind(self, namespace: str, pod: str, node: str) -> None:
