@@ -89,6 +89,11 @@ def hooks(configuration: Any, **changed: Any) -> Any:
     return {**configuration, "webhooks": [{**hook, **changed} for hook in configuration["webhooks"]]}
 
 
+def renamed(configuration: Any, name: str, **labels: str) -> Any:
+    metadata = configuration["metadata"]
+    return {**configuration, "metadata": {"name": name, "labels": metadata["labels"] | labels}}
+
+
 def secret(contents: Any = CONTENTS) -> Any:
     return with_contents({"metadata": {"name": "jobset-webhook-server-cert"}}, contents)
 
@@ -273,7 +278,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], str, Verdict, str]] = {
         "no webhook asks /validate-jobset-x-k8s-io-v1alpha2-jobset: what it checks is stored unchecked",
     ),
     "a webhook twice": (
-        {"validating": [validating(), {**validating(), "metadata": {"name": "old"}}]},
+        {"validating": [validating(), renamed(validating(), "old")]},
         "webhooks",
         WARNING,
         "2 webhooks ask /validate-jobset-x-k8s-io-v1alpha2-jobset: in ",
@@ -400,6 +405,26 @@ def test_webhooks_are_known_by_what_they_ask_and_not_by_their_names() -> None:
     for changing, checking in (renamed, elsewhere):
         told = by_check(found(mutating=[changing], validating=[checking]))
         assert (told["webhooks"].verdict, told["certificates"].verdict) == (OK, OK)
+
+
+def test_webhooks_of_others_at_the_same_paths_are_left_alone() -> None:
+    kueue = {"app.kubernetes.io/name": "kueue"}
+    at_theirs = {"service": {"namespace": "kueue-system", "name": "kueue-webhook-service"}, "caBundle": ""}
+    theirs = {
+        kind: [ours, renamed(asking(ours, at_theirs), f"kueue-{kind}-webhook-configuration", **kueue)]
+        for kind, ours in (("mutating", mutating()), ("validating", validating()))
+    }
+
+    assert found(**theirs) == found()
+
+
+def asking(configuration: Any, there: Mapping[str, Any]) -> Any:
+    """The configuration with webhooks that are asked somewhere else at the same paths."""
+    asked = []
+    for hook in configuration["webhooks"]:
+        path = {"path": hook["clientConfig"]["service"]["path"]}
+        asked.append({**hook, "clientConfig": {**there, "service": there["service"] | path}})
+    return {**configuration, "webhooks": asked}
 
 
 def at_a_url(configuration: Any) -> Any:

@@ -50,7 +50,7 @@ def _bundles(evidence: Evidence) -> Mapping[str, bytes]:
     for name, configurations in ((MUTATING, evidence.mutating), (VALIDATING, evidence.validating)):
         if isinstance(configurations, Unread):
             continue
-        registered = registered_hooks(configurations)
+        registered = registered_hooks(configurations, evidence)
         for purpose in expected_hooks(name):
             for _, hook in registered.get(purpose, ()):
                 found[hook["name"]] = b64decode(hook["clientConfig"].get("caBundle") or "")

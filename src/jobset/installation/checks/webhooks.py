@@ -19,7 +19,7 @@ _PRIORITY = "priority-label"
 
 def check_addresses(evidence: Evidence) -> Iterator[Finding]:
     """Whether the Service of the webhooks leads to somebody who is ready."""
-    slices, name = evidence.slices, f"the Service {evidence.namespace}/{evidence.names.service}"
+    slices, name = evidence.slices, f"the Service {_our_service(evidence)}"
     if isinstance(slices, Unread):
         yield told_unread("addresses", f"the addresses of {name}", slices)
         return
@@ -47,12 +47,16 @@ def check_webhooks(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("webhooks", Verdict.OK, f"all {count} are registered")
 
 
-def registered_hooks(configurations: Sequence[Object]) -> Mapping[Purpose, list[Hook]]:
-    """All webhooks of some configurations, by their purpose."""
+def registered_hooks(configurations: Sequence[Object], evidence: Evidence) -> Mapping[Purpose, list[Hook]]:
+    """The webhooks of JobSet in some configurations, by their purpose.
+
+    Others, such as Kueue, are asked about pods and JobSets at the same paths.
+    """
     hooks: dict[Purpose, list[Hook]] = {}
     for each in configurations:
         for hook in each.get("webhooks") or ():
-            hooks.setdefault(_purpose(hook), []).append((each["metadata"]["name"], hook))
+            if _is_of_jobset(each) or _service(hook) == _our_service(evidence):
+                hooks.setdefault(_purpose(hook), []).append((each["metadata"]["name"], hook))
     return hooks
 
 
@@ -60,6 +64,12 @@ def expected_hooks(name: str) -> Mapping[Purpose, Object]:
     """By their purpose, the webhooks of a configuration as we install it."""
     (found,) = (it["webhooks"] for it in installation_objects() if it["metadata"]["name"] == name)
     return {_purpose(hook): hook for hook in found}
+
+
+def _is_of_jobset(configuration: Object) -> bool:
+    metadata = configuration["metadata"]
+    labels = metadata.get("labels") or {}
+    return metadata["name"] in (MUTATING, VALIDATING) or labels.get("app.kubernetes.io/name") == "jobset"
 
 
 def _purpose(hook: Object) -> Purpose:
@@ -73,7 +83,7 @@ def _purpose(hook: Object) -> Purpose:
 def _check_configuration(
     name: str, configurations: Sequence[Object], evidence: Evidence
 ) -> Iterator[Finding]:
-    registered = registered_hooks(configurations)
+    registered = registered_hooks(configurations, evidence)
     again = f"apply {name} again: {INSTALL}"
     for purpose, wanted in expected_hooks(name).items():
         path, is_optional = purpose
@@ -104,8 +114,15 @@ def _check_hooks(path: str, wanted: Object, hooks: Sequence[Hook], evidence: Evi
 
 
 def _service_problem(hook: Object, evidence: Evidence) -> str | None:
+    asked, ours = _service(hook), _our_service(evidence)
+    return None if asked in (None, ours) else f"asks the Service {asked}, not {ours}"
+
+
+def _service(hook: Object) -> str | None:
+    """The Service that is asked, if it is one."""
     service = hook["clientConfig"].get("service")
-    there = f"{evidence.namespace}/{evidence.names.service}"
-    if service is None or (asked := f"{service['namespace']}/{service['name']}") == there:
-        return None
-    return f"asks the Service {asked}, not {there}"
+    return f"{service['namespace']}/{service['name']}" if service else None
+
+
+def _our_service(evidence: Evidence) -> str:
+    return f"{evidence.namespace}/{evidence.names.service}"
