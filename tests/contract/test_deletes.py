@@ -1,5 +1,7 @@
 """Deleting: finalizers, grace, preconditions, dependents, namespaces."""
 
+import pytest
+
 from jobset.kube.client import Client, DeleteOptions, Selection
 from jobset.kube.errors import Conflict, Forbidden, Invalid
 from jobset.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PODS, PRIORITY_CLASSES, SECRETS, SERVICES
@@ -223,10 +225,48 @@ async def test_the_first_namespaces_cannot_be_deleted(client: Client) -> None:
     assert isinstance(await refusal(client.delete(NAMESPACES, None, "default")), Forbidden)
 
 
+WRONG_OPTIONS: dict[str, tuple[object, int]] = {
+    "no JSON": ("{", 400),
+    "no object": ("[]", 400),
+    "a wrong type": ({"gracePeriodSeconds": "x"}, 400),
+    "another kind": ({"kind": "Pod"}, 400),
+    "an empty policy": ({"propagationPolicy": ""}, 422),
+}
+
+
+@pytest.mark.parametrize(("body", "code"), WRONG_OPTIONS.values(), ids=WRONG_OPTIONS)
+async def test_wrong_options_are_refused(
+    client: Client, namespace: str, transport: Transport, body: object, code: int
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    request = Request(method="DELETE", path=CONFIG_MAPS.path(namespace, "m"), body=body)
+    answer = await transport.send(request)
+
+    assert answer.code == code
+    assert await exists(client, CONFIG_MAPS, namespace, "m")
+
+
+async def test_options_in_an_unknown_format_are_refused(namespace: str, transport: Transport) -> None:
+    path = CONFIG_MAPS.path(namespace, "m")
+    request = Request(method="DELETE", path=path, body="{}", content_type="text/plain")
+
+    assert (await transport.send(request)).code == 415
+
+
+async def test_dependents_can_be_orphaned_in_two_ways_but_not_in_both(
+    namespace: str, transport: Transport
+) -> None:
+    path = CONFIG_MAPS.path(namespace, "m")
+    query = {"orphanDependents": "true", "propagationPolicy": "Orphan"}
+
+    assert (await transport.send(Request(method="DELETE", path=path, query=query))).code == 422
+
+
 async def test_options_of_a_wrong_type_are_refused(namespace: str, transport: Transport) -> None:
     path = CONFIG_MAPS.path(namespace, "m")
 
     answer = await transport.send(Request(method="DELETE", path=path, body={"gracePeriodSeconds": "soon"}))
 
-    assert answer.code >= 400
+    assert answer.code == 400
     assert "DeleteOptions.gracePeriodSeconds of type int64" in answer.body["message"]

@@ -8,9 +8,9 @@ import pytest
 
 from jobset.kube.client import Client, Selection
 from jobset.kube.errors import BadRequest
-from jobset.kube.resources import CONFIG_MAPS, JOBS, PODS
+from jobset.kube.resources import CONFIG_MAPS, JOBS, JOBSETS, PODS
 from jobset.kube.transport import Request, Transport, WatchEvent
-from tests.contract.builders import a_config_map, a_pod, refusal
+from tests.contract.builders import a_config_map, a_pod, eventually, refusal
 
 
 async def read(transport: Transport, path: str, query: Mapping[str, str]) -> Mapping[str, Any]:
@@ -185,6 +185,106 @@ async def test_pages_show_one_reading(client: Client, namespace: str, transport:
     assert first["metadata"]["remainingItemCount"] == 1
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
     assert "continue" not in second["metadata"]
+
+
+async def test_whoever_takes_any_version_gets_it_in_one_piece(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    for name in ("a", "b"):
+        await client.create(CONFIG_MAPS, a_config_map(namespace, name))
+    path, query = CONFIG_MAPS.path(namespace), {"limit": "1", "resourceVersion": "0"}
+
+    async def has_both() -> bool:
+        return names(await read(transport, path, query)) == ["a", "b"]
+
+    await eventually(has_both)
+    assert "continue" not in (await read(transport, path, query))["metadata"]
+
+
+async def test_a_page_is_of_the_version_that_is_asked_for(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    first = await client.create(CONFIG_MAPS, a_config_map(namespace, "b"))
+    await client.create(CONFIG_MAPS, a_config_map(namespace, "a"))
+
+    query = {"limit": "1", "resourceVersion": first["metadata"]["resourceVersion"]}
+    page = await read(transport, CONFIG_MAPS.path(namespace), query)
+
+    assert names(page) == ["b"]
+    assert "continue" not in page["metadata"]
+
+
+async def test_a_list_of_custom_resources_tells_an_empty_token(namespace: str, transport: Transport) -> None:
+    found = await read(transport, JOBSETS.path(namespace), {})
+
+    assert found["metadata"]["continue"] == ""
+
+
+async def test_a_watch_of_the_present_ends_with_a_bookmark(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    query = {"watch": "1", "timeoutSeconds": "1", "allowWatchBookmarks": "true"}
+    stream = transport.watch(Request(method="GET", path=CONFIG_MAPS.path(namespace), query=query))
+
+    types = [event.type async for event in stream]
+    assert list(dict.fromkeys(types)) == ["ADDED", "BOOKMARK"]
+
+
+WATCHES = {
+    "a match without initial events": (
+        {"resourceVersionMatch": "Exact"},
+        [
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            'Unsupported value: "Exact": supported values: "NotOlderThan"',
+        ],
+    ),
+    "initial events with another match": (
+        {"sendInitialEvents": "true", "resourceVersionMatch": "Exact"},
+        [
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            'Unsupported value: "Exact": supported values: "NotOlderThan"',
+        ],
+    ),
+    "a token": ({"continue": "x"}, ["resourceVersionMatch is forbidden when continue is provided"]),
+}
+
+
+@pytest.mark.parametrize(("query", "words"), WATCHES.values(), ids=WATCHES)
+async def test_a_wrong_watch_is_refused(
+    namespace: str, transport: Transport, query: dict[str, str], words: list[str]
+) -> None:
+    stream = transport.watch(
+        Request(method="GET", path=CONFIG_MAPS.path(namespace), query={"watch": "1", **query})
+    )
+
+    error = await refusal(anext(stream))
+
+    causes = [cause["message"] for cause in error.status["details"]["causes"]]
+    assert [cause.removeprefix("Forbidden: ") for cause in causes] == words
+
+
+async def test_a_token_that_leads_nowhere(namespace: str, transport: Transport) -> None:
+    found = await read(transport, CONFIG_MAPS.path(namespace), {"continue": "bad"})
+
+    assert found["message"] == (
+        "invalid continue token: continue key is not valid: "
+        "invalid character 'm' looking for beginning of value"
+    )
+
+
+async def test_a_token_says_itself_which_version_it_is_of(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    for name in ("a", "b"):
+        await client.create(CONFIG_MAPS, a_config_map(namespace, name))
+    path = CONFIG_MAPS.path(namespace)
+    token = (await read(transport, path, {"limit": "1"}))["metadata"]["continue"]
+
+    found = await read(transport, path, {"continue": token, "resourceVersion": "1"})
+
+    assert found["message"] == "specifying resource version is not allowed when using continue"
 
 
 WRONG = {

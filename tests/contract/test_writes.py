@@ -120,7 +120,7 @@ async def test_generation_counts_changes_of_the_spec_only(client: Client, namesp
 async def test_a_job_without_labels_has_those_of_its_template(client: Client, namespace: str) -> None:
     job = await client.create(JOBS, a_job(namespace, managedBy="example.com/nobody"))
 
-    bare = {**job, "metadata": {**job["metadata"], "labels": None}}
+    bare = {**job, "metadata": {**job["metadata"], "labels": None, "resourceVersion": ""}}
     written = await client.update_status(JOBS, bare)
 
     labels = job["spec"]["template"]["metadata"]["labels"]
@@ -416,6 +416,157 @@ async def test_both_event_apis_show_one_object(client: Client, namespace: str, t
     assert answer.body["note"] == "M"
     assert answer.body["regarding"]["name"] == "p"
     assert answer.body["apiVersion"] == "events.k8s.io/v1"
+
+
+async def test_an_unknown_field_of_a_jobset_is_told_and_dropped(namespace: str, transport: Transport) -> None:
+    path = JOBSETS.path(namespace)
+    body = {
+        "apiVersion": JOBSETS.api_version,
+        "kind": JOBSETS.kind,
+        "metadata": {"name": "js", "colour": "red"},
+        "spec": {"replicatedJobs": [], "colour": "red"},
+        "colour": "red",
+    }
+
+    warned, ignored, strict = [
+        await transport.send(
+            Request(method="POST", path=path, body=body, query={"dryRun": "All", "fieldValidation": how})
+        )
+        for how in ("Warn", "Ignore", "Strict")
+    ]
+
+    unknown = [f'unknown field "{field}"' for field in ("spec.colour", "colour", "metadata.colour")]
+    assert (warned.code, ignored.code, strict.code) == (201, 201, 400)
+    assert set(warned.warnings) == {*unknown}
+    assert ignored.warnings == ()
+    assert "colour" not in {*warned.body, *warned.body["spec"], *warned.body["metadata"]}
+    assert "strict decoding error: unknown field" in strict.body["message"]
+
+
+async def test_an_owner_counts_once(namespace: str, transport: Transport) -> None:
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u"}
+    body = a_config_map(namespace, ownerReferences=[owner, owner, {**owner, "name": "p"}])
+
+    request = Request(method="POST", path=CONFIG_MAPS.path(namespace), body=body, query={"dryRun": "All"})
+    answer = await transport.send(request)
+
+    assert [kept["name"] for kept in answer.body["metadata"]["ownerReferences"]] == ["o", "p"]
+    [warning] = answer.warnings
+    assert warning.endswith("duplicate UID(s) observed: u")
+
+
+async def test_the_version_of_an_owner_has_at_most_one_slash(client: Client, namespace: str) -> None:
+    owner = {"apiVersion": "a/b/c", "kind": "ConfigMap", "name": "o", "uid": "u"}
+
+    error = await refusal(client.create(CONFIG_MAPS, a_config_map(namespace, ownerReferences=[owner])))
+
+    fields = [cause["field"] for cause in error.status["details"]["causes"]]
+    assert fields == ["metadata.ownerReferences.apiVersion"]
+
+
+async def test_a_new_object_may_have_version_zero(client: Client, namespace: str) -> None:
+    created = await client.create(CONFIG_MAPS, a_config_map(namespace, resourceVersion="0"))
+
+    assert int(created["metadata"]["resourceVersion"]) > 0
+
+
+WRONG_OPTIONS = {
+    "a validation": ({"fieldValidation": "x"}, 'supported values: "", "Ignore", "Strict", "Warn"'),
+    "a long manager": ({"fieldManager": "m" * 129}, "Too long: may not be more than 128 bytes"),
+    "a manager that cannot be printed": (
+        {"fieldManager": "a\x07"},
+        "invalid character U+0007 (at position 1)",
+    ),
+    "a force": ({"force": "true"}, "may not be specified for non-apply patch"),
+}
+
+
+@pytest.mark.parametrize(("query", "words"), WRONG_OPTIONS.values(), ids=WRONG_OPTIONS)
+async def test_a_patch_with_wrong_options_is_refused(
+    client: Client, namespace: str, transport: Transport, query: dict[str, str], words: str
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    answer = await transport.send(
+        Request(
+            method="PATCH",
+            path=CONFIG_MAPS.path(namespace, "m"),
+            body={},
+            content_type=MERGE_PATCH,
+            query=query,
+        )
+    )
+
+    assert answer.code == 422
+    [cause] = answer.body["details"]["causes"]
+    assert cause["message"].endswith(words)
+
+
+NO_PATCHES = {
+    "merge": (MERGE_PATCH, "null", "Invalid JSON Patch"),
+    "merge, no JSON": (MERGE_PATCH, "{", "error decoding patch: unexpected end of JSON input"),
+    "strategic, no JSON": (STRATEGIC_MERGE_PATCH, "{", "unexpected end of JSON input"),
+    "strategic, no object": (
+        STRATEGIC_MERGE_PATCH,
+        "[]",
+        "json: cannot unmarshal array into Go value of type map[string]interface {}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content_type", "text", "words"), NO_PATCHES.values(), ids=NO_PATCHES)
+async def test_what_is_no_patch_is_refused(
+    client: Client, namespace: str, transport: Transport, content_type: str, text: str, words: str
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    path = CONFIG_MAPS.path(namespace, "m")
+    answer = await transport.send(Request(method="PATCH", path=path, body=text, content_type=content_type))
+
+    assert (answer.code, answer.body["message"]) == (400, words)
+
+
+@pytest.mark.parametrize("content_type", [JSON_PATCH, STRATEGIC_MERGE_PATCH])
+async def test_some_patches_of_null_change_nothing(
+    client: Client, namespace: str, transport: Transport, content_type: str
+) -> None:
+    created = await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    path = CONFIG_MAPS.path(namespace, "m")
+    answer = await transport.send(Request(method="PATCH", path=path, body="null", content_type=content_type))
+
+    assert (answer.code, answer.body) == (200, created)
+
+
+async def test_a_json_patch_has_at_most_ten_thousand_operations(
+    client: Client, namespace: str, transport: Transport
+) -> None:
+    await client.create(CONFIG_MAPS, a_config_map(namespace))
+
+    body = [{"op": "test", "path": "/data/k", "value": "v"}] * 10_001
+    path = CONFIG_MAPS.path(namespace, "m")
+    answer = await transport.send(Request(method="PATCH", path=path, body=body, content_type=JSON_PATCH))
+
+    assert (answer.code, answer.body["reason"]) == (413, "RequestEntityTooLarge")
+
+
+async def test_jobsets_take_no_strategic_patch(namespace: str, transport: Transport) -> None:
+    path = JOBSETS.path(namespace, "js")
+    answer = await transport.send(
+        Request(method="PATCH", path=path, body={}, content_type=STRATEGIC_MERGE_PATCH)
+    )
+
+    assert answer.code == 415
+    assert answer.body["message"].endswith(
+        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+    )
+
+
+async def test_a_body_of_null_is_an_empty_object(namespace: str, transport: Transport) -> None:
+    path = CONFIG_MAPS.path(namespace)
+    answer = await transport.send(Request(method="POST", path=path, body="null"))
+
+    assert (answer.code, answer.body["details"]["causes"][0]["field"]) == (422, "metadata.name")
 
 
 NOTHING_THERE = {

@@ -267,6 +267,8 @@ def _delete_query(query: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if query.get("propagationPolicy"):
         found["propagationPolicy"] = query["propagationPolicy"]
+    if query.get("orphanDependents"):
+        found["orphanDependents"] = listing.is_asked(query, "orphanDependents")
     if query.get("gracePeriodSeconds"):
         found["gracePeriodSeconds"] = listing.whole_number(query, "gracePeriodSeconds")
     if query.get("dryRun"):
@@ -327,12 +329,16 @@ class Stream:
                 continue
             if loop.time() >= deadline:
                 # Where there is always something new, nobody waits below.
-                return
+                break
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._watch.changed()
             except TimeoutError:
-                return
+                break
+        else:
+            return
+        if self._start.closes_with_bookmark:
+            yield self._bookmark(None)
 
     def _as_asked(self, event: WatchEvent) -> WatchEvent:
         if self._rules.resource.group != "events.k8s.io":

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from jobset.kube.errors import api_error
 from jobset.kube.resources import Resource
 from jobset.kube.transport import (
+    APPLY_PATCH,
     JSON,
     JSON_PATCH,
     MERGE_PATCH,
@@ -16,10 +17,12 @@ from jobset.kube.transport import (
 )
 from jobset.local.kinds.rules import KindRules
 from jobset.local.metadata import is_custom
-from jobset.local.statuses import bad_request, failure, internal, unsupported_media_type
+from jobset.local.statuses import bad_request, failure, unsupported_media_type
 
 YAML = "application/yaml"
 LIMIT = 3 * 1024 * 1024
+_DELETE_OPTIONS = "DeleteOptions"
+_MOST_OPERATIONS = 10_000
 _READABLE = (JSON, YAML, "application/vnd.kubernetes.protobuf")
 _PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
 _WITHOUT_STRATEGY = (JSON_PATCH, MERGE_PATCH)
@@ -114,13 +117,7 @@ def read_object(request: Request, rules: KindRules) -> Mapping[str, Any]:
     Raises:
         ApiError: it is no object, or one of another kind.
     """
-    content_type = request.content_type.partition(";")[0].strip() or JSON
-    if content_type not in _READABLE[:2]:
-        accepted = ", ".join(_READABLE[:2] if is_custom(rules) else _READABLE)
-        message = (
-            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
-        )
-        raise unsupported_media_type(message)
+    content_type = _check_media_type(request, _READABLE[:2] if is_custom(rules) else _READABLE)
     body = request.body if request.body is not None else ""
     if not isinstance(body, str):
         return _of_kind(body, rules, None)
@@ -129,10 +126,23 @@ def read_object(request: Request, rules: KindRules) -> Mapping[str, Any]:
     return _of_kind(_parse(body, content_type, rules), rules, body)
 
 
-def too_large() -> Exception:
+def _check_media_type(request: Request, known: Sequence[str]) -> str:
+    media_type = request.content_type.partition(";")[0].strip() or JSON
+    if media_type not in _READABLE[:2]:
+        raise _unknown_format(known)
+    return media_type
+
+
+def _unknown_format(known: Sequence[str]) -> Exception:
+    listed = ", ".join(known)
+    return unsupported_media_type(
+        f"the body of the request was in an unknown format - accepted media types include: {listed}"
+    )
+
+
+def too_large(why: str = f"limit is {LIMIT}") -> Exception:
     """413: the body is larger than the server reads."""
-    message = f"Request entity too large: limit is {LIMIT}"
-    return api_error(failure(413, "RequestEntityTooLarge", message, {}))
+    return api_error(failure(413, "RequestEntityTooLarge", f"Request entity too large: {why}", {}))
 
 
 def _parse(text: str, content_type: str, rules: KindRules) -> Any:
@@ -181,6 +191,9 @@ _HEADER = (
 
 
 def _of_kind(body: Any, rules: KindRules, text: str | None) -> Mapping[str, Any]:
+    if body is None and text is not None:
+        # compat: a text that says null is an empty object, where no text is no object at all.
+        body = {}
     if not isinstance(body, Mapping):
         _refuse_type(body, f"Go value of type {_HEADER}", rules, text, body)
     expected = rules.resource
@@ -221,6 +234,10 @@ def _other_kind(version: str, kind: str, expected: Resource) -> str:
     if (version, kind) in _registered():
         internal_group = expected.group.partition(".")[0] or "core"
         return f"converting (v1.{kind}) to ({internal_group}.{expected.kind}): unknown conversion"
+    return _not_registered(version, kind)
+
+
+def _not_registered(version: str, kind: str) -> str:
     return f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
 
 
@@ -265,14 +282,19 @@ def read_patch(request: Request, rules: KindRules) -> Any:
         ApiError: the media type is not taken, or the body is no such patch.
     """
     media_type = request.content_type.partition(";")[0].strip()
-    if media_type not in (_WITHOUT_STRATEGY if is_custom(rules) else _PATCHES):
+    if media_type == STRATEGIC_MERGE_PATCH and is_custom(rules):
+        raise _unknown_format((*_WITHOUT_STRATEGY, APPLY_PATCH))
+    if media_type not in _PATCHES:
         raise unsupported_media_type("415: Unsupported Media Type", {})
     body = request.body
     if isinstance(body, str):
         try:
             body = parse_json(body)
         except NotJson as error:
-            raise bad_request(f"error decoding patch: {error}") from None
+            start = "" if media_type == STRATEGIC_MERGE_PATCH else "error decoding patch: "
+            raise bad_request(f"{start}{error}") from None
+    if body is None:
+        return _nothing(media_type)
     if media_type == JSON_PATCH:
         if not isinstance(body, list):
             raise bad_request(
@@ -281,12 +303,22 @@ def read_patch(request: Request, rules: KindRules) -> Any:
             )
         for operation in body:
             _check_operation(operation)
+        if len(body) > _MOST_OPERATIONS:
+            words = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(body)}"
+            raise too_large(words)
     elif not isinstance(body, Mapping):
+        start = "" if media_type == STRATEGIC_MERGE_PATCH else "error decoding patch: "
         raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {json_word(body)} into Go value of type "
-            "map[string]interface {}"
+            f"{start}json: cannot unmarshal {json_word(body)} into Go value of type map[string]interface {{}}"
         )
     return body
+
+
+def _nothing(media_type: str) -> Any:
+    """What a patch of null is: no change, but for a merge patch."""
+    if media_type == MERGE_PATCH:
+        raise bad_request("Invalid JSON Patch")
+    return [] if media_type == JSON_PATCH else {}
 
 
 def _check_operation(operation: Any) -> None:
@@ -310,18 +342,23 @@ def read_options(request: Request) -> Mapping[str, Any]:
         ApiError: it is no object.
     """
     body = request.body
+    if body:
+        _check_media_type(request, _READABLE)
     if isinstance(body, str):
         try:
             body = parse_json(body) if body else None
         except NotJson as error:
-            raise internal(f"couldn't get version/kind; json parse error: {error}") from None
+            raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
     if body is None:
         return {}
     if not isinstance(body, Mapping):
-        raise internal(
+        raise bad_request(
             f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_word(body)} "
             f"into Go value of type {_HEADER}"
         )
+    if (kind := body.get("kind") or _DELETE_OPTIONS) != _DELETE_OPTIONS:
+        version = body.get("apiVersion") or "meta.k8s.io/v1"
+        raise bad_request(_not_registered(version, kind))
     return body
 
 

@@ -8,7 +8,7 @@ input, so that decoding an object that is in order costs one walk and no copy.
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from jobset.admission import schemas
-from jobset.admission.unknown_fields import unknown_fields
+from jobset.admission.unknown_fields import UnknownField, unknown_fields
 from jobset.api.quantity import canonical as canonical_quantity
 from jobset.api.times import format_micro_time, format_time, parse_time
 from jobset.local import go_names
@@ -24,7 +24,7 @@ from jobset.local.bodies import json_word, kind_problem
 from jobset.local.kinds.rules import KindRules
 from jobset.local.metadata import is_custom
 from jobset.local.patch import go_text
-from jobset.local.statuses import bad_request, internal, invalid_patch
+from jobset.local.statuses import bad_request, invalid_patch
 
 Object: TypeAlias = Mapping[str, Any]
 Unknown: TypeAlias = list[bool]
@@ -136,7 +136,7 @@ def _compact(obj: Object) -> str:
 
 def _decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
     if is_custom(rules):
-        return Decoded(_check_custom(body))
+        return _decode_custom(body, rules, field_validation)
     unknown: Unknown = []
     try:
         decoded = component_decoder(rules.schema)(body, unknown)
@@ -144,8 +144,11 @@ def _decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
         raise Undecodable(str(error), error.in_conversion()) from None
     if not unknown or field_validation == "Ignore":
         return Decoded(decoded)
-    fields = unknown_fields(body, schemas.component(rules.schema))
-    texts = tuple(f'unknown field "{found.field}"' for found in fields)
+    return _judged(decoded, unknown_fields(body, schemas.component(rules.schema)), field_validation)
+
+
+def _judged(decoded: Object, unknown: Iterable[UnknownField], field_validation: str) -> Decoded:
+    texts = tuple(f'unknown field "{found.field}"' for found in unknown)
     if field_validation == "Strict" and texts:
         raise Undecodable(f"strict decoding error: {', '.join(texts)}")
     return Decoded(decoded, texts)
@@ -163,26 +166,30 @@ def decode_component(name: str, value: Object) -> Object:
     try:
         decoded: Object = component_decoder(name)(value, [])
     except (Mismatch, BadValue) as error:
-        raise internal(str(error)) from None
+        raise bad_request(str(error)) from None
     return decoded
 
 
-_OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-
-
-def _check_custom(body: Object) -> Object:
+def _decode_custom(body: Object, rules: KindRules, field_validation: str) -> Decoded:
     """A custom resource: only its metadata is typed here, the rest is its schema's affair."""
     found = body.get("metadata")
     if found is None:
-        return {**body, "metadata": {}}
+        body = {**body, "metadata": (found := {})}
     try:
-        typed = component_decoder(_OBJECT_META)(found, [])
+        typed = component_decoder(schemas.OBJECT_META)(found, [])
     except (Mismatch, BadValue) as error:
-        if isinstance(error, Mismatch):
+        if isinstance(error, Mismatch) and not error.path:
             error.path.append("metadata")
-            error.struct = error.struct or "ObjectMeta"
+            error.struct = "ObjectMeta"
         raise Undecodable(str(error)) from None
-    return body if typed is found else {**body, "metadata": typed}
+    decoded = body if typed is found else {**body, "metadata": typed}
+    if field_validation == "Ignore" or rules.custom_schema is None:
+        return Decoded(decoded)
+    unknown = (
+        *unknown_fields(body, rules.custom_schema()),
+        *unknown_fields(found, schemas.component(schemas.OBJECT_META), "metadata"),
+    )
+    return _judged(decoded, unknown, field_validation)
 
 
 @cache

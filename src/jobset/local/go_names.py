@@ -72,6 +72,7 @@ _POINTER_STRINGS = frozenset(
         "volumeAttributesClassName",
         "succeededIndexes",
         "failedIndexes",
+        "propagationPolicy",
         "localhostProfile",
         "procMount",
         "ipFamilyPolicy",

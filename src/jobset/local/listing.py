@@ -12,6 +12,7 @@ from jobset.admission.field_errors import FieldError, forbidden, not_supported
 from jobset.kube.errors import api_error
 from jobset.kube.resources import Resource
 from jobset.local import selectors, statuses
+from jobset.local.bodies import NotJson, parse_json
 from jobset.local.routes import Route
 from jobset.local.store import Collection, Predicate, Store, TooOld, collection_key
 
@@ -42,6 +43,9 @@ class WatchStart(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     initial: Sequence[Object] = ()
     ends_with_bookmark: bool = False
+    """A bookmark follows the initial objects."""
+    closes_with_bookmark: bool = False
+    """A bookmark comes before the end that the client has asked for."""
     error: Mapping[str, Any] | None = None
 
 
@@ -76,11 +80,16 @@ def read_list(store: Store, route: Route, query: Query) -> Page:
     whole_number(query, "timeoutSeconds")
     limit = max(whole_number(query, "limit"), 0)
     if query.get("continue"):
-        return _next_page(store, collection, route, query["continue"], predicate, limit)
+        return _next_page(store, collection, route, query, predicate, limit)
     asked = _list_version(query)
     _check_reached(asked, store)
-    exact = query.get("resourceVersionMatch") == "Exact"
-    version = asked if exact and asked is not None else store.version
+    match = query.get("resourceVersionMatch")
+    if asked == 0 and match != "Exact":
+        # compat: any version will do, and what the server has at hand comes in one piece.
+        limit = 0
+    # compat: pages are of the version that is asked for, even when nobody says so.
+    exact = match == "Exact" or (match is None and limit > 0)
+    version = asked if exact and asked else store.version
     items = _read_at(collection, route.namespace, predicate, version)
     return _cut(items, version, limit, counts=predicate is None)
 
@@ -106,16 +115,22 @@ def read_watch(store: Store, route: Route, query: Query) -> WatchStart:
         return WatchStart(version=asked or store.version)
     found = store.collection(collection_key(route.resource)).select(route.namespace, predicate)
     bookmarks = is_asked(query, "allowWatchBookmarks")
-    return WatchStart(version=store.version, initial=found, ends_with_bookmark=wants_all and bookmarks)
+    return WatchStart(
+        version=store.version,
+        initial=found,
+        ends_with_bookmark=wants_all and bookmarks,
+        closes_with_bookmark=not wants_all and bookmarks,
+    )
 
 
 def render_list(page: Page, resource: Resource, custom: bool) -> dict[str, Any]:
     """The list object of a page."""
     metadata: dict[str, Any] = {"resourceVersion": str(page.version)}
-    if page.token:
+    if page.token or custom:
+        # compat: lists of custom resources tell an empty one too.
         metadata["continue"] = page.token
-        if page.remaining is not None:
-            metadata["remainingItemCount"] = page.remaining
+    if page.remaining is not None:
+        metadata["remainingItemCount"] = page.remaining
     # compat: items of built-in kinds do not say what they are.
     items = list(page.items) if custom else [_bare(item) for item in page.items]
     return {
@@ -202,6 +217,10 @@ def _watch_errors(query: Query) -> list[FieldError]:
     if match and not initial:
         text = f"{_MATCH} is forbidden for watch unless sendInitialEvents is provided"
         errors.append(forbidden(_MATCH, text))
+    if match and match != _NOT_OLDER:
+        errors.append(not_supported(_MATCH, match, [_NOT_OLDER]))
+    if query.get("continue"):
+        errors.append(forbidden(_MATCH, f"{_MATCH} is forbidden when continue is provided"))
     return errors
 
 
@@ -245,23 +264,35 @@ def _token(version: int, after: tuple[str, str]) -> str:
 
 
 def _next_page(
-    store: Store, collection: Collection, route: Route, token: str, predicate: Predicate | None, limit: int
+    store: Store, collection: Collection, route: Route, query: Query, predicate: Predicate | None, limit: int
 ) -> Page:
-    version, after = _read_token(token)
+    version, after = _read_token(query["continue"])
+    if (beside := query.get("resourceVersion", "")) not in ("", "0"):
+        raise statuses.bad_request("specifying resource version is not allowed when using continue")
     # A token that was given with an expired answer goes on with what is there now.
     at = store.version if version < 0 else version
     if at < collection.forgotten:
         status = statuses.failure(410, "Expired", _CONTINUE_EXPIRED)
         raise api_error({**status, "metadata": {"continue": _token(-1, after)}})
     items = [item for item in _read_at(collection, route.namespace, predicate, at) if _place(item) > after]
-    return _cut(items, at, limit, counts=predicate is None)
+    return _cut(items, at, 0 if beside == "0" else limit, counts=predicate is None)
 
 
 def _read_token(token: str) -> tuple[int, tuple[str, str]]:
+    text = b""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         decoded = json.loads(text)
         namespace, _, name = decoded["start"].rstrip("\0").partition("/")
         return int(decoded["rv"]), (namespace, name)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise statuses.bad_request("continue key is not valid: it cannot be decoded") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"continue key is not valid: {_why_no_key(text, error)}"
+        raise statuses.bad_request(f"invalid continue token: {why}") from None
+
+
+def _why_no_key(text: bytes, error: Exception) -> str:
+    try:
+        parse_json(text.decode(errors="replace"))
+    except NotJson as no_json:
+        return str(no_json)
+    return f"it holds no place to go on from: {error}"

@@ -18,6 +18,10 @@ NAME_SUFFIX_LENGTH = 5
 GENERATED_BASE_LENGTH = 58
 BUILT_IN_GROUPS = re.compile(r"|[a-z]+|[a-z]+(\.[a-z]+)*\.k8s\.io")
 
+_REPEATED_OWNERS = (
+    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, "
+    "and may reject such requests as early as 1.24; please fix your requests"
+)
 _SYSTEM_FIELDS = ("creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
 
@@ -49,9 +53,24 @@ def clean_new_metadata(metadata: Metadata, namespace: str) -> Metadata:
     """The metadata of an object to be created without what only the server may set."""
     cleaned = {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS}
     cleaned.pop("managedFields", None)
+    if cleaned.get("resourceVersion") == "0":
+        del cleaned["resourceVersion"]
     if namespace:
         cleaned["namespace"] = namespace
     return cleaned
+
+
+def without_repeated_owners(obj: Object) -> tuple[Object, tuple[str, ...]]:
+    """The object with each owner once, and what its client is told when that was not so."""
+    owners = obj["metadata"].get("ownerReferences") or []
+    kept = [owner for index, owner in enumerate(owners) if owner not in owners[:index]]
+    if len(kept) == len(owners):
+        return obj, ()
+    repeated = [owner["uid"] for index, owner in enumerate(owners) if owner in owners[:index]]
+    return (
+        {**obj, "metadata": {**obj["metadata"], "ownerReferences": kept}},
+        (f"{_REPEATED_OWNERS}; duplicate UID(s) observed: {', '.join(repeated)}",),
+    )
 
 
 def fill_new_metadata(metadata: Metadata, rules: KindRules, uid: str, now: datetime) -> Metadata:

@@ -46,6 +46,7 @@ def _schema_errors(obj: Object) -> list[FieldError]:
 JOBSET_RULES = KindRules(
     resource=JOBSETS,
     schema="",
+    custom_schema=jobset_schema,
     has_status=True,
     counts_generation=True,
     default=_normalise,

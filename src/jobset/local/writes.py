@@ -121,12 +121,12 @@ class Writer:
         if namespace:
             self._check_namespace(rules.resource, namespace, cleaned.get("name", ""))
         obj = self._mutate(plugins.CREATE, rules, "", obj, None)
-        obj = self._prepare_new(obj, rules)
+        obj, about_owners = metadata.without_repeated_owners(self._prepare_new(obj, rules))
         errors = [*_meta_errors(obj["metadata"], rules), *rules.validate_create(obj)]
         if errors:
             raise _invalid(rules, obj["metadata"].get("name", ""), errors)
         self._validate(plugins.CREATE, rules, "", obj, None)
-        warnings = decoded.warnings + warnings_of(obj, rules.resource)
+        warnings = decoded.warnings + about_owners + warnings_of(obj, rules.resource)
         stored = self._insert(rules.complete(obj), rules, options)
         return Written(stored, created=True, warnings=warnings)
 
@@ -226,7 +226,7 @@ class Writer:
 
     def _replace(self, route: Route, decoded: Decoded, old: Object, options: Options) -> Written:
         rules = route.rules
-        new = _with_metadata(decoded.object, old)
+        new, about_owners = metadata.without_repeated_owners(_with_metadata(decoded.object, old))
         if route.subresource == "status":
             new = _only_status(new, old, rules)
             new = self._mutate(plugins.UPDATE, rules, "status", new, old)
@@ -247,7 +247,7 @@ class Writer:
         if errors:
             raise _invalid(rules, route.name or "", errors)
         self._validate(plugins.UPDATE, rules, route.subresource or "", new, old)
-        warnings = decoded.warnings
+        warnings = decoded.warnings + about_owners
         if new.get("spec") is not old.get("spec") and new.get("spec") != old.get("spec"):
             warnings += warnings_of(new, rules.resource)
         return Written(self._overwrite(rules.complete(new), old, rules, options), warnings=warnings)

@@ -54,6 +54,8 @@ class KindRules(msgspec.Struct, frozen=True, kw_only=True):
     resource: Resource
     schema: str
     """Name of its component schema, such as `io.k8s.api.core.v1.Pod`."""
+    custom_schema: Callable[[], Mapping[str, Any]] | None = None
+    """The structural schema of a kind that a CustomResourceDefinition defines."""
     has_status: bool = False
     """Whether it has a status subresource; then main writes keep the old status."""
     counts_generation: bool = False
