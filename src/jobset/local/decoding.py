@@ -97,23 +97,23 @@ class Decoded(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
-    """The object in the form that the server stores.
+def decode(body: Object, rules: KindRules, field_validation: str, old: Object | None = None) -> Decoded:
+    """The object in the form that the server stores; what it shares with the old one is known to be in order.
 
     Raises:
         ApiError: a value has the wrong type, or (validation `Strict`) a field is unknown.
     """
     try:
-        return _decode(body, rules, field_validation)
+        return _decode(body, rules, field_validation, old)
     except Undecodable as error:
         kind, version = rules.resource.kind, rules.resource.version
         raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from None
 
 
 def decode_patched(
-    obj: Object, rules: KindRules, field_validation: str, strategic: Object | None = None
+    obj: Object, old: Object, rules: KindRules, field_validation: str, strategic: Object | None = None
 ) -> Decoded:
-    """What a patch has made of an object, in the form that the server stores.
+    """What a patch has made of an old object, in the form that the server stores.
 
     A patch that was a strategic one is told in a refusal, in place of what it has made of the object.
 
@@ -123,7 +123,7 @@ def decode_patched(
     if (problem := kind_problem(obj, rules.resource)) is not None:
         raise invalid_patch(_compact(obj), problem)
     try:
-        return _decode({**obj, "kind": rules.resource.kind}, rules, field_validation)
+        return _decode({**obj, "kind": rules.resource.kind}, rules, field_validation, old)
     except Undecodable as error:
         if strategic is not None:
             raise invalid_patch(go_text(strategic), error.in_conversion) from None
@@ -134,9 +134,9 @@ def _compact(obj: Object) -> str:
     return json.dumps(obj, separators=(",", ":"), ensure_ascii=False)
 
 
-def _decode(body: Object, rules: KindRules, field_validation: str) -> Decoded:
+def _decode(body: Object, rules: KindRules, field_validation: str, old: Object | None) -> Decoded:
     if is_custom(rules):
-        return _decode_custom(body, rules, field_validation)
+        return _decode_custom(body, rules, field_validation, old or {})
     unknown: Unknown = []
     try:
         decoded = component_decoder(rules.schema)(body, unknown)
@@ -170,7 +170,7 @@ def decode_component(name: str, value: Object) -> Object:
     return decoded
 
 
-def _decode_custom(body: Object, rules: KindRules, field_validation: str) -> Decoded:
+def _decode_custom(body: Object, rules: KindRules, field_validation: str, old: Object) -> Decoded:
     """A custom resource: only its metadata is typed here, the rest is its schema's affair."""
     found = body.get("metadata")
     if found is None:
@@ -185,8 +185,9 @@ def _decode_custom(body: Object, rules: KindRules, field_validation: str) -> Dec
     decoded = body if typed is found else {**body, "metadata": typed}
     if field_validation == "Ignore" or rules.custom_schema is None:
         return Decoded(decoded)
+    new = {key: value for key, value in body.items() if value is not old.get(key)}
     unknown = (
-        *unknown_fields(body, rules.custom_schema()),
+        *unknown_fields(new, rules.custom_schema()),
         *unknown_fields(found, schemas.component(schemas.OBJECT_META), "metadata"),
     )
     return _judged(decoded, unknown, field_validation)

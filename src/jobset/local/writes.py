@@ -175,11 +175,11 @@ class Writer:
         Raises:
             ApiError: it is refused.
         """
-        decoded = decode(body, route.rules, options.field_validation)
+        old = self._find(route)
+        decoded = decode(body, route.rules, options.field_validation, old)
         raw = decoded.object.get("metadata") or {}
         _check_given_namespace(raw, route)
         _check_identity(raw, route)
-        old = self._find(route)
         if old is None:
             if route.subresource is None and _key(route) in _CREATED_BY_UPDATE:
                 return self.create(route, body, options)
@@ -199,7 +199,8 @@ class Writer:
         old = self._find(route)
         if old is None:
             raise statuses.not_found(route.resource, route.name or "")
-        decoded = decode_patched(change(old), route.rules, options.field_validation, strategic)
+        validation = options.field_validation
+        decoded = decode_patched(change(old), old, route.rules, validation, strategic)
         # compat: without an apiVersion a patched object is read as an empty one.
         raw = (decoded.object.get("metadata") or {}) if decoded.object.get("apiVersion") else {}
         _check_given_namespace(raw, route)
