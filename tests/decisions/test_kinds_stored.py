@@ -118,6 +118,10 @@ CONFIG_KEY = (
 )
 LEASE = ("coordination.k8s.io/v1", "Lease")
 CLASS = ("scheduling.k8s.io/v1", "PriorityClass")
+NAME_PART = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 REFUSED = {
     "a bad key": ("v1", "ConfigMap", {"data": {"a b": ""}}, [f'data[a b]: Invalid value: "a b": {CONFIG_KEY}']),
@@ -132,6 +136,25 @@ REFUSED = {
     ),
     "a certificate without key": ("v1", "Secret", {"type": "kubernetes.io/tls", "data": {"tls.crt": ""}}, ["data[tls.key]: Required value"]),
     "a Service without ports": ("v1", "Service", {"spec": {"selector": {"a": "b"}}}, ["spec.ports: Required value"]),
+    "a Service of an unknown distribution": (
+        "v1", "Service", {"spec": {"clusterIP": "None", "trafficDistribution": "X"}},
+        ['spec.trafficDistribution: Unsupported value: "X": supported values: "PreferClose", "PreferSameZone", "PreferSameNode"'],
+    ),
+    "a Service that speaks what has no name": (
+        "v1", "Service", {"spec": {"clusterIP": "None", "ports": [{"port": 80, "appProtocol": "x/"}]}},
+        [
+            'spec.ports[0].appProtocol: Invalid value: "x/": name part must be non-empty',
+            f'spec.ports[0].appProtocol: Invalid value: "x/": {NAME_PART}',
+        ],
+    ),
+    "a namespace with a finalizer of nobody": (
+        "v1", "Namespace", {"spec": {"finalizers": ["x", "x.io/y"]}},
+        ['spec.finalizers: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'],
+    ),
+    "a revision of nothing": (
+        "apps/v1", "ControllerRevision", {"revision": -1},
+        ["data: Required value: data is mandatory", "revision: Invalid value: -1: must be greater than or equal to 0"],
+    ),
     "a Service of an unknown type": (
         "v1", "Service", {"spec": {"type": "X", "ports": [{"port": 1}]}},
         ['spec.type: Unsupported value: "X": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"'],
@@ -263,6 +286,14 @@ FROZEN = written("v1", "ConfigMap", immutable=True, data={"a": "b"})[0]
 SECRET = written("v1", "Secret", data={"a": "Yg=="})[0]
 IMMUTABLE = "Forbidden: field is immutable when `immutable` is set"
 UPDATES = {
+    "a claim that gets a class": (
+        "v1", "PersistentVolumeClaim", written("v1", "PersistentVolumeClaim", spec=CLAIM)[0],
+        {"spec": {**CLAIM, "storageClassName": "x"}}, [],
+    ),
+    "a revision of something else": (
+        "apps/v1", "ControllerRevision", written("apps/v1", "ControllerRevision", revision=1, data={"a": 1})[0],
+        {"revision": 2, "data": {"a": 2}}, ['data: Invalid value: {"a":2}: field is immutable'],
+    ),
     "a larger bound claim": ("v1", "PersistentVolumeClaim", BOUND, {"spec": a_size("2Gi")}, []),
     "a smaller bound claim": (
         "v1", "PersistentVolumeClaim", BOUND, {"spec": a_size("1Mi")},

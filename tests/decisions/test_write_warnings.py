@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobset.kube.resources import CONFIG_MAPS, JOBS, PODS
+from jobset.kube.resources import CONFIG_MAPS, JOBS, PODS, SERVICES
 from jobset.local.write_warnings import warnings_of
 
 NULL = "a null labelSelector results in matching no pod"
@@ -115,6 +115,13 @@ def test_a_job_is_warned_of_its_template() -> None:
         "spec.template.spec.terminationGracePeriodSeconds: must be >= 0; "
         "negative values are invalid and will be treated as 1"
     )
+
+
+def test_a_service_without_an_address_has_no_affinity() -> None:
+    service = {"spec": {"clusterIP": "None", "sessionAffinity": "ClientIP"}}
+
+    assert warnings_of(service, SERVICES) == ("spec.SessionAffinity is ignored for headless services",)
+    assert warnings_of({"spec": {"clusterIP": "None"}}, SERVICES) == ()
 
 
 def test_other_kinds_are_not_warned_of() -> None:

@@ -14,7 +14,7 @@ _RECOMMENDED = "which can result in surprising behavior; a DNS label is recommen
 
 
 def warnings_of(obj: Object, resource: Resource) -> tuple[str, ...]:
-    """The warnings about a stored Pod or Job; none about other kinds."""
+    """The warnings about a stored Pod, Job or Service; none about other kinds."""
     judge = _BY_KIND.get((resource.group, resource.kind))
     return tuple(judge(obj)) if judge is not None else ()
 
@@ -33,8 +33,15 @@ def _about_job(job: Object) -> Iterator[str]:
         yield f"{path}.terminationGracePeriodSeconds: {told}"
 
 
+def _about_service(service: Object) -> Iterator[str]:
+    spec = service["spec"]
+    if spec.get("clusterIP") == "None" and spec.get("sessionAffinity", "None") != "None":
+        yield "spec.SessionAffinity is ignored for headless services"
+
+
 _BY_KIND: Mapping[tuple[str, str], Callable[[Object], Iterator[str]]] = {
     ("", "Pod"): _about_pod,
+    ("", "Service"): _about_service,
     ("batch", "Job"): _about_job,
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 from jobset.admission.field_errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from jobset.local.kinds import formats
 from jobset.local.kinds.checks import Problems, ip_address, quantity, quantity_of
+from jobset.local.kinds.meta import STANDARD_FINALIZERS
 from jobset.local.kinds.pods.priority import SYSTEM_PRIORITIES
 from jobset.local.kinds.resource_lists import canonical_list
 from jobset.local.kinds.sharing import changed, filled, keep_status
@@ -48,6 +49,16 @@ def prepare_namespace_create(namespace: Struct) -> Struct:
     if "kubernetes" not in finalizers:
         finalizers.append("kubernetes")
     return {**namespace, "spec": {**spec, "finalizers": finalizers}, "status": {"phase": "Active"}}
+
+
+def validate_namespace(namespace: Struct) -> list[FieldError]:
+    """Every problem of a namespace beside its metadata."""
+    words = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        invalid("spec.finalizers", finalizer, words)
+        for finalizer in (namespace.get("spec") or {}).get("finalizers") or ()
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS
+    ]
 
 
 def prepare_namespace_update(new: Struct, old: Struct) -> Struct:
@@ -148,9 +159,8 @@ def _lease(spec: Struct) -> Problems:
     transitions = spec.get("leaseTransitions")
     if transitions is not None and transitions < 0:
         yield invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0")
-    if spec.get("strategy") == "" or spec.get("holderIdentity") == "":
-        field = "strategy" if spec.get("strategy") == "" else "holderIdentity"
-        yield invalid(f"spec.{field}", "", "must not be empty")
+    if spec.get("strategy") == "":
+        yield invalid("spec.strategy", "", "must not be empty")
     if spec.get("preferredHolder") and not spec.get("strategy"):
         yield forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined")
 

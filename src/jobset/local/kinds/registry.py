@@ -14,6 +14,7 @@ from jobset.local.kinds import (
     events,
     formats,
     meta,
+    revisions,
     service_validation,
     services,
     storage,
@@ -118,6 +119,7 @@ _NAMESPACES = KindRules(
     prepare_update=cluster.prepare_namespace_update,
     prepare_status_update=keep_all_but_status,
     validate_name=meta.label_name,
+    validate_create=cluster.validate_namespace,
 )
 _NODES = KindRules(
     resource=r.NODES,
@@ -218,7 +220,11 @@ _STORED = (
     _plain("api.core.v1", "v1", "podtemplates", "PodTemplate"),
     _plain("api.core.v1", "v1", "replicationcontrollers", "ReplicationController", status=True),
     _plain("api.core.v1", "v1", "resourcequotas", "ResourceQuota", status=True),
-    _plain("api.apps.v1", "apps/v1", "controllerrevisions", "ControllerRevision"),
+    replace(
+        _plain("api.apps.v1", "apps/v1", "controllerrevisions", "ControllerRevision"),
+        validate_create=revisions.validate_revision,
+        validate_update=revisions.validate_revision_update,
+    ),
     _plain("api.apps.v1", "apps/v1", "daemonsets", "DaemonSet", status=True),
     _plain("api.apps.v1", "apps/v1", "deployments", "Deployment", status=True),
     _plain("api.apps.v1", "apps/v1", "replicasets", "ReplicaSet", status=True),

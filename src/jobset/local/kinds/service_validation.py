@@ -10,13 +10,16 @@ from jobset.local.kinds.checks import (
     dns_subdomain,
     in_range,
     ip_address,
+    one_of,
     port,
     port_or_name,
+    qualified_name,
 )
 from jobset.local.kinds.meta import validate_labels
 
 Struct = Mapping[str, Any]
 
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _AFFINITIES = ("ClientIP", "None")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -101,6 +104,8 @@ def _port(entry: Struct, path: str, must_be_named: bool, names: set[str]) -> Pro
     elif protocol not in _PROTOCOLS:
         yield not_supported(f"{path}.protocol", protocol, _PROTOCOLS)
     yield from port_or_name(f"{path}.targetPort", entry.get("targetPort"))
+    if (spoken := entry.get("appProtocol")) is not None:
+        yield from qualified_name(f"{path}.appProtocol", spoken)
 
 
 def _affinity(spec: Struct) -> Problems:
@@ -146,6 +151,8 @@ def _traffic(spec: Struct) -> Problems:
     internal = spec.get("internalTrafficPolicy")
     if internal is not None and internal not in _POLICIES:
         yield not_supported("spec.internalTrafficPolicy", internal, _POLICIES)
+    if (distribution := spec.get("trafficDistribution")) is not None:
+        yield from one_of("spec.trafficDistribution", distribution, _DISTRIBUTIONS)
     number = spec.get("healthCheckNodePort")
     if number:
         yield from in_range("spec.healthCheckNodePort", number, 1, 65535)

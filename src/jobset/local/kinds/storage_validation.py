@@ -81,6 +81,9 @@ def _claim_changes(new: Struct, old: Struct, status: Struct) -> Problems:
     wanted = dict(new)
     if old.get("volumeName") is None or old.get("volumeName") == "":
         wanted.pop("volumeName", None)
+    if old.get("storageClassName") is None:
+        # compat: a claim of no class may get one later, so that a new default class counts for it.
+        wanted.pop("storageClassName", None)
     if status.get("phase") == "Bound":
         wanted["resources"] = old.get("resources")
         yield from _not_smaller(new, old, status)
