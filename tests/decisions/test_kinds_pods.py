@@ -738,6 +738,26 @@ def test_a_refused_change_shows_the_difference():
     assert '- "Hostname": "",\n+ "Hostname": "h",\n  "Subdomain": "",' in error.detail
 
 
+def test_a_struct_is_shown_with_all_of_its_fields():
+    old = a_pod()
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+    (error,) = validate_pod_update(changed(old, affinity=affinity), old)
+
+    shown = [line.strip() for line in error.detail.splitlines() if line.startswith("+")]
+    assert '+        "Values": null' in shown
+    assert '+      "MatchFields": null' in shown
+    assert '+  "PodAntiAffinity": null' in shown
+
+
+def test_an_empty_struct_is_not_as_good_as_none():
+    old = a_pod()
+
+    assert len(validate_pod_update(changed(old, affinity={}), old)) == 1
+    assert validate_pod_update(changed(old, nodeSelector={}), old) == []
+
+
 def with_status(pod, **status):
     return pod | {"status": pod["status"] | status}
 

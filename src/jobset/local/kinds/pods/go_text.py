@@ -29,10 +29,53 @@ _CONTAINER = (
     "terminationMessagePath='' terminationMessagePolicy='' imagePullPolicy='' securityContext stdin=False "
     "stdinOnce=False tty=False"
 )
+_PROBE = (
+    "exec httpGet tcpSocket grpc initialDelaySeconds=0 timeoutSeconds=0 periodSeconds=0 successThreshold=0 "
+    "failureThreshold=0 terminationGracePeriodSeconds"
+)
+_VOLUME = (
+    "name='' hostPath emptyDir gcePersistentDisk awsElasticBlockStore gitRepo secret nfs iscsi glusterfs "
+    "persistentVolumeClaim rbd quobyte flexVolume cinder cephfs flocker downwardAPI fc azureFile configMap "
+    "vsphereVolume azureDisk photonPersistentDisk projected portworxVolume scaleIO storageos csi ephemeral "
+    "image"
+)
+_CONTAINER_SECURITY = (
+    "capabilities privileged seLinuxOptions windowsOptions runAsUser runAsGroup runAsNonRoot "
+    "readOnlyRootFilesystem allowPrivilegeEscalation procMount seccompProfile appArmorProfile"
+)
+_KEY = "name='' key='' optional"
+_WHOLE = "name='' optional"
+_HOOK = "exec httpGet tcpSocket sleep"
 _STRUCTS = {
+    "affinity": "nodeAffinity podAffinity podAntiAffinity",
+    **dict.fromkeys(
+        ("nodeAffinity", "podAffinity", "podAntiAffinity"),
+        "requiredDuringSchedulingIgnoredDuringExecution preferredDuringSchedulingIgnoredDuringExecution",
+    ),
+    "nodeSelectorTerms": "matchExpressions matchFields",
+    "matchExpressions": "key='' operator='' values",
+    "volumes": _VOLUME,
+    "emptyDir": "medium='' sizeLimit",
+    "hostPath": "path='' type",
+    "secret": "secretName='' items defaultMode optional",
+    "configMap": "name='' items defaultMode optional",
+    "items": "key='' path='' mode",
+    "persistentVolumeClaim": "claimName='' readOnly=False",
+    **dict.fromkeys(("livenessProbe", "readinessProbe", "startupProbe"), _PROBE),
+    "lifecycle": "postStart preStop stopSignal",
+    **dict.fromkeys(("postStart", "preStop"), _HOOK),
+    "exec": "command",
+    "securityContext": _CONTAINER_SECURITY,
+    "httpGet": "path='' port host='' scheme='' httpHeaders",
+    "tcpSocket": "port host=''",
+    "grpc": "port=0 service",
+    "envFrom": "prefix='' configMapRef secretRef",
+    **dict.fromkeys(("configMapRef", "secretRef"), _WHOLE),
+    **dict.fromkeys(("configMapKeyRef", "secretKeyRef"), _KEY),
+    "resourceFieldRef": "containerName='' resource='' divisor",
     "containers": _CONTAINER,
     "initContainers": _CONTAINER,
-    "ephemeralContainers": _CONTAINER,
+    "ephemeralContainers": f"{_CONTAINER} targetContainerName=''",
     "env": "name='' value='' valueFrom",
     "valueFrom": "fieldRef resourceFieldRef configMapKeyRef secretKeyRef fileKeyRef",
     "fieldRef": "apiVersion='' fieldPath=''",
@@ -54,6 +97,14 @@ _GO_NAMES = {
     "fsGroup": "FSGroup",
     "fsGroupChangePolicy": "FSGroupChangePolicy",
     "grpc": "GRPC",
+    "gcePersistentDisk": "GCEPersistentDisk",
+    "awsElasticBlockStore": "AWSElasticBlockStore",
+    "iscsi": "ISCSI",
+    "rbd": "RBD",
+    "cephfs": "CephFS",
+    "downwardAPI": "DownwardAPI",
+    "fc": "FC",
+    "storageos": "StorageOS",
     "httpGet": "HTTPGet",
     "httpHeaders": "HTTPHeaders",
     "ip": "IP",

@@ -193,7 +193,12 @@ def _take(munged: dict[str, Any], before: Struct, field: str) -> None:
 
 
 def _dense(spec: Struct) -> Struct:
-    return {key: value for key, value in spec.items() if not is_empty(value)}
+    # compat: an empty map is as good as none, an empty struct is not.
+    return {
+        key: value
+        for key, value in spec.items()
+        if not is_empty(value) or (value == {} and key not in ("nodeSelector", "overhead"))
+    }
 
 
 def _transitions(new: Sequence[Struct], old: Sequence[Struct], spec: Struct, path: str) -> Problems:
