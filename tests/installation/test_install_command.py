@@ -157,15 +157,21 @@ async def test_who_does_not_answer_while_all_is_applied_is_asked_again(
     assert "error   manager" in done.stderr
 
 
-def test_what_others_have_set_is_taken_only_by_force(empty: ControlPlane, jobset: Command) -> None:
-    empty.kubectl("apply", "--server-side", "--field-manager=somebody", "-f", MANIFESTS)
+@pytest.mark.parametrize("verb", [("create",), ("apply", "--server-side")], ids=lambda verb: verb[0])
+def test_what_others_have_set_is_taken_only_by_force(
+    empty: ControlPlane, jobset: Command, verb: tuple[str, ...]
+) -> None:
+    empty.kubectl(*verb, "--field-manager=somebody", "-f", MANIFESTS)
     before = versions(empty)
 
     refused = install(jobset, "--no-wait")
 
     assert refused.code == 1
     assert "nothing was changed" in refused.stderr
-    assert 'conflict with "somebody": .spec.template.spec.containers[name="manager"].image' in refused.stderr
+    assert 'conflict with "somebody"' in refused.stderr
+    assert '.spec.template.spec.containers[name="manager"].image' in refused.stderr
+    assert "1 conflict" in refused.stderr
+    assert ".webhooks" not in refused.stderr
     assert "--force-conflicts" in refused.stderr
     assert versions(empty) == before
     assert install(jobset, "--no-wait", "--force-conflicts").code == 0

@@ -69,7 +69,7 @@ def test_what_is_asked_about(
 ) -> None:
     hook = asked_at(installed, path)
 
-    assert hook["rules"] == [{**objects, "operations": operations}]
+    assert hook["rules"] == [{**objects, "operations": operations, "scope": "*"}]
     assert hook["clientConfig"] == {"service": {**SERVICE, "path": path}}
 
 

@@ -95,6 +95,7 @@ rules:
 - apiGroups: [""]
   apiVersions: [v1]
   resources: [pods]
+  scope: "*"
   operations: [CREATE]
 objectSelector:
   matchExpressions:
