@@ -32,7 +32,7 @@ NODES = tuple(a_node(f"node-{pool}", pool=pool) for pool in "abc")
 PAUSES = (requests_adapter.BETWEEN_STEPS, 0.5, 2.0)
 """Seconds between the steps of a story, at each attempt: the recorded controllers were quicker than the next
 request, and on a busy machine they need longer."""
-START_SECONDS = (0.3, 0.6, 0.1, 0.9, 0.45, 1.3)
+START_SECONDS = (0.3, 0.6, 0.1, 0.9, 0.45, 1.3, 1.5)
 """How long pods take to start, at each attempt to play a scenario: some have several ends, and one machine
 is quicker than another."""
 AT_ONCE = 8
