@@ -160,6 +160,18 @@ STRATEGIC: dict[str, tuple[str, Any, Any, Any]] = {
         {"tolerations": [{"key": "b"}]},
         {"tolerations": [{"key": "b"}]},
     ),
+    "a list of texts with something else in it": (
+        META,
+        {"finalizers": ["a"]},
+        {"finalizers": [{}, ["b"], {}]},
+        {"finalizers": [{}, ["b"], "a"]},
+    ),
+    "a key that is no text": (
+        SPEC,
+        {"containers": [{"name": "a"}]},
+        {"containers": [{"name": ["a"]}]},
+        {"containers": [{"name": ["a"]}, {"name": "a"}]},
+    ),
     "scalars of a merging list are added once": (
         META,
         {"finalizers": ["a", "b"]},

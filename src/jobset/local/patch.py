@@ -1,7 +1,7 @@
 """JSON patch, JSON merge patch and strategic merge patch. Nothing that is given in is changed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jobset.local.merging import MergeSchema
@@ -243,10 +243,8 @@ def _merge_field(merged: dict[str, Any], key: str, value: Json, schema: MergeSch
 
 
 def _new_value(value: Json) -> Json:
-    """The value of a field that was not there: without nulls, and without the parts with a directive.
-
+    """The value of a field that was not there: without nulls, and without the parts with a directive."""
     # compat: such a part is left out whatever it says.
-    """
     if isinstance(value, dict):
         if _DIRECTIVE in value:
             return {}
@@ -259,7 +257,7 @@ def _new_value(value: Json) -> Json:
 def _merge_list(original: list[Any], patch: list[Any], schema: MergeSchema, key: str) -> list[Any]:
     merge_key = schema.merge_key(key)
     if merge_key is None:
-        merged = list(dict.fromkeys([*original, *patch]))
+        merged = list({_identity(item, None): item for item in (*original, *patch)}.values())
         return _ordered(merged, patch, original, None)
     if not all(isinstance(item, dict) for item in (*patch, *original)):
         listed = go_text([original, patch])
@@ -299,10 +297,8 @@ def _check_order(order: Json, items: Json, merge_key: str | None) -> None:
 
 
 def _ordered(items: list[Any], order: list[Any], before: Json, merge_key: str | None) -> list[Any]:
-    """The items that are named in their new order, between them the others in the order they had before.
-
+    """The items that are named in their new order, between them the others in the order they had before."""
     # compat: one that is not named comes before a named one only if it did before.
-    """
     rank = {_identity(item, merge_key): place for place, item in reversed(list(enumerate(order)))}
     old = before if isinstance(before, list) else []
     place = {_identity(item, merge_key): index for index, item in reversed(list(enumerate(old)))}
@@ -318,8 +314,10 @@ def _ordered(items: list[Any], order: list[Any], before: Json, merge_key: str | 
     return result + others
 
 
-def _identity(item: Json, merge_key: str | None) -> Any:
-    return item.get(merge_key) if merge_key and isinstance(item, dict) else item
+def _identity(item: Json, merge_key: str | None) -> Hashable:
+    """What tells an item from the others of its list; also one that a server will not take there."""
+    value = item.get(merge_key) if merge_key and isinstance(item, dict) else item
+    return (go_text(value),) if isinstance(value, dict | list) else value
 
 
 def go_text(value: Json) -> str:
