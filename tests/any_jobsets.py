@@ -10,6 +10,7 @@ from jobset.admission.schemas import Schema
 from jobset.api import keys
 from jobset.api.jobset import FailureAction, Operator
 from jobset.api.status import TERMINAL, ConditionType
+from tests.damage import damaged
 from tests.worlds import CLAIM, in_place, policy, role, rule
 
 SPEC, STATUS = (jobset_schema()["properties"][part] for part in ("spec", "status"))
@@ -75,7 +76,7 @@ def jobsets(draw: st.DrawFn) -> dict[str, Any]:
         "metadata": {"name": "js", "namespace": "default", "annotations": draw(st.sampled_from(TOPOLOGIES))},
         "spec": spec,
     }
-    return damaged(draw, jobset) if draw(st.integers(0, 7)) == 0 else jobset
+    return damaged(draw, jobset, ANYTHING) if draw(st.integers(0, 7)) == 0 else jobset
 
 
 @st.composite
@@ -222,13 +223,3 @@ def _leaf(draw: st.DrawFn, schema: Schema) -> Any:
     if schema.get("format") == "date-time":
         return draw(st.sampled_from(TIMES))
     return draw(PLAIN.get(schema.get("type", ""), ANYTHING))
-
-
-def damaged(draw: st.DrawFn, value: Any) -> Any:
-    """The value with anything at all in some place below."""
-    if isinstance(value, dict) and value and draw(st.integers(0, 9)):
-        key = draw(st.sampled_from(sorted(value)))
-        return {**value, key: damaged(draw, value[key])}
-    if isinstance(value, list) and value and draw(st.integers(0, 9)):
-        return [damaged(draw, value[0]), *value[1:]]
-    return draw(ANYTHING)

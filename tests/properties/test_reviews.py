@@ -19,7 +19,7 @@ from jobset.controller.webhooks.paths import jobset_webhooks
 from jobset.kube.client import Client
 from jobset.local.apiserver import ApiServer, LocalTransport
 from jobset.local.clock import wall_clock
-from tests.damage import damaged_bytes
+from tests.damage import damaged, damaged_bytes
 
 PATHS = (paths.MUTATE_JOBSET, paths.MUTATE_POD, paths.VALIDATE_JOBSET, paths.VALIDATE_POD)
 TOLD = {keys.JOBSET_NAME: "js", keys.REPLICATED_JOB_NAME: "w", keys.JOB_INDEX: "0", keys.JOB_KEY: "k"}
@@ -65,21 +65,11 @@ operations = st.sampled_from(["CREATE", "UPDATE", "DELETE", "CONNECT", ""])
 @st.composite
 def damaged_objects(draw: st.DrawFn) -> tuple[str, bytes]:
     """A review of an object of which one part is something else."""
-    obj = damaged(draw, draw(st.sampled_from(SAMPLES)))
+    obj = damaged(draw, draw(st.sampled_from(SAMPLES)), values)
     review = a_review(obj, draw(operations))
     if draw(st.booleans()):
-        review["request"]["oldObject"] = damaged(draw, draw(st.sampled_from(SAMPLES)))
+        review["request"]["oldObject"] = damaged(draw, draw(st.sampled_from(SAMPLES)), values)
     return draw(st.sampled_from(PATHS)), json.dumps(review).encode()
-
-
-def damaged(draw: st.DrawFn, value: Any) -> Any:
-    """The value with another one in some place below."""
-    if isinstance(value, dict) and value and draw(st.integers(0, 9)):
-        key = draw(st.sampled_from(sorted(value)))
-        return {**value, key: damaged(draw, value[key])}
-    if isinstance(value, list) and value and draw(st.integers(0, 9)):
-        return [damaged(draw, value[0]), *value[1:]]
-    return draw(values)
 
 
 def a_review(obj: Any, operation: str) -> dict[str, Any]:

@@ -21,10 +21,9 @@ class PodPlacer:
 
     async def review(self, request: AdmissionRequest) -> Answer:
         """What the pod lacks, as a patch."""
-        if request.operation != "CREATE":
+        pod = await _new_pod(self.placement, request)
+        if pod is None:
             return Allowed()
-        pod = _placed(request)
-        await _settled(self.placement, pod)
         verdict = mutate_pod(pod, _Candidates(self.placement, pod), _Nodes(self.placement))
         return _denied(verdict) if isinstance(verdict, Refusal) else Allowed(build_patch(pod, verdict))
 
@@ -37,27 +36,25 @@ class PodValidator:
 
     async def review(self, request: AdmissionRequest) -> Answer:
         """Why a follower is refused."""
-        if request.operation != "CREATE":
+        pod = await _new_pod(self.placement, request)
+        if pod is None:
             return Allowed()
-        pod = _placed(request)
-        await _settled(self.placement, pod)
         refusal = validate_pod(pod, _Candidates(self.placement, pod))
         return Allowed() if refusal is None else _denied(refusal)
 
 
-def _placed(request: AdmissionRequest) -> Pod:
-    """The pod with its namespace, which does not always come with it."""
+async def _new_pod(placement: PlacementController, request: AdmissionRequest) -> Pod | None:
+    """The pod that is to be made, with its namespace, once what decides about it is known; else None."""
+    if request.operation != "CREATE":
+        return None
     pod: Mapping[str, Any] = request.object
     # An API server has read it as a pod before it asks; somebody else may not.
     msgspec.convert(pod, REVIEWED_POD)
-    metadata = pod.get("metadata", {})
-    return {**pod, "metadata": {"namespace": request.namespace, **metadata}}
-
-
-async def _settled(placement: PlacementController, pod: Pod) -> None:
-    """Returns when what decides about the pod is known."""
-    if is_follower(pod):
+    # The namespace does not always come with it.
+    placed = {**pod, "metadata": {"namespace": request.namespace, **pod.get("metadata", {})}}
+    if is_follower(placed):
         await placement.synced()
+    return placed
 
 
 @dataclass(frozen=True, slots=True)
