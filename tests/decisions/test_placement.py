@@ -32,6 +32,8 @@ def leader(**facts: Any) -> ChildPod:
 
 RIGHT, ALSO_RIGHT = member(1, selector={RACK: "r1"}), member(2, selector={RACK: "r1"})
 WRONG, LOST = member(3, selector={RACK: "r2"}), member(4)
+GOING = member(6, selector={RACK: "r2"}, deleted=True)
+FAILED = member(7, selector={RACK: "r2"}, phase="Failed")
 FOREIGN, STRANGER = member(5, owner="other"), a_pod("x", labels={keys.JOB_KEY: "other"}, owner="job")
 
 
@@ -45,9 +47,13 @@ CASES: dict[str, tuple[ChildPod, list[ChildPod], PlacementPlan]] = {
     "all follow": (leader(), [RIGHT, ALSO_RIGHT], PlacementPlan()),
     "one is bound elsewhere: all go": (leader(), [RIGHT, WRONG], evicting(RIGHT, WRONG)),
     "one is bound nowhere: all go": (leader(), [LOST, RIGHT], evicting(LOST, RIGHT)),
+    "one is bound elsewhere, and goes already": (leader(), [RIGHT, GOING], PlacementPlan()),
+    "one goes already, another has to go": (leader(), [RIGHT, GOING, WRONG], evicting(RIGHT, GOING, WRONG)),
+    "one has failed elsewhere: all go": (leader(), [RIGHT, FAILED], evicting(RIGHT, FAILED)),
     "pods of others do not matter": (leader(), [RIGHT, FOREIGN, STRANGER], PlacementPlan()),
     "pods of others stay": (leader(), [WRONG, FOREIGN], evicting(WRONG)),
     "the node is gone": (leader(node="gone"), [RIGHT], UNKNOWN),
+    "the node is gone, and whoever followed goes": (leader(node="gone"), [GOING], PlacementPlan()),
     "the node is gone, but nobody follows": (leader(node="gone"), [], PlacementPlan()),
     "the node is in no domain": (
         leader(node="bare"),

@@ -64,13 +64,16 @@ def pods_of_job(pods: Iterable[ChildPod], job_key: str, owner_uid: str) -> tuple
 
 
 def judge_placement(leader: ChildPod, pods: Iterable[ChildPod], nodes: NodeLabels) -> bool | Problem:
-    """Whether every follower is bound for the leader's topology domain."""
+    """Whether every follower is bound for the leader's topology domain, those aside that are being deleted.
+
+    One that goes anyway says nothing about its successor, which may be there before it is gone.
+    """
     topology = leader.exclusive_topology or ""
     labels = nodes.get(leader.node)
     if labels is not None and topology not in labels:
         return Problem(f"node does not have topology label: {topology}")
     domain = labels[topology] if labels is not None else None
-    followers = (pod for pod in pods if not pod.is_leader)
+    followers = (pod for pod in pods if not pod.is_leader and not pod.is_being_deleted)
     if all(domain is not None and pod.node_selector.get(topology) == domain for pod in followers):
         return True
     return False if domain else Problem("leader topology is unknown (node not found)")
