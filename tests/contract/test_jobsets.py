@@ -11,6 +11,7 @@ from jobset.kube.errors import ApiError, Forbidden, Invalid
 from jobset.kube.resources import JOBS, JOBSETS, NODES, PODS
 from jobset.kube.transport import Request, Transport
 from tests.contract.builders import PATIENCE, a_job, a_jobset_pod, refusal
+from tests.control_plane.releases import words
 
 Raw = dict[str, Any]
 ALWAYS = {
@@ -263,7 +264,7 @@ async def test_a_refused_change_of_a_schema_rule_comes_before_the_webhook(
 
     refused = await refusal(client.patch(JOBSETS, namespace, "train", change))
 
-    assert str(refused) == (
+    assert words(refused) == (
         'JobSet.jobset.x-k8s.io "train" is invalid: spec.network: Invalid value: Value is immutable'
     )
 

@@ -7,6 +7,7 @@ from jobset.kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, Not
 from jobset.kube.resources import CONFIG_MAPS, JOBS, JOBSETS, LEASES, PODS, SERVICES, Resource
 from jobset.kube.transport import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Request, Transport
 from tests.contract.builders import a_config_map, a_job, a_pod, exists, owned_by, refusal
+from tests.control_plane.releases import on_releases, rows
 
 
 async def test_a_created_object_gets_an_identity_of_the_server(client: Client, namespace: str) -> None:
@@ -167,6 +168,7 @@ async def test_owner_references_come_with_a_status_but_not_with_that_of_a_pod(
     assert [reference["name"] for reference in job["metadata"]["ownerReferences"]] == ["m"]
 
 
+@on_releases(until=36)
 async def test_an_update_is_checked_as_a_change_and_as_a_new_object(client: Client, namespace: str) -> None:
     await client.create(CONFIG_MAPS, a_config_map(namespace))
     await client.create(
@@ -455,6 +457,7 @@ async def test_an_owner_counts_once(namespace: str, transport: Transport) -> Non
     assert warning.endswith("duplicate UID(s) observed: u")
 
 
+@on_releases(until=36)
 async def test_the_version_of_an_owner_has_at_most_one_slash(client: Client, namespace: str) -> None:
     owner = {"apiVersion": "a/b/c", "kind": "ConfigMap", "name": "o", "uid": "u"}
 
@@ -514,7 +517,10 @@ NO_PATCHES = {
 }
 
 
-@pytest.mark.parametrize(("content_type", "text", "words"), NO_PATCHES.values(), ids=NO_PATCHES)
+@pytest.mark.parametrize(
+    ("content_type", "text", "words"),
+    rows(NO_PATCHES, on_releases(until=36), "merge, no JSON", "strategic, no JSON"),
+)
 async def test_what_is_no_patch_is_refused(
     client: Client, namespace: str, transport: Transport, content_type: str, text: str, words: str
 ) -> None:

@@ -76,7 +76,7 @@ def test_a_paused_server_answers_nothing_until_it_is_resumed(own_control_plane: 
 
 
 def test_requests_are_audited_and_gates_set_when_asked_for(own_control_plane: OwnControlPlane) -> None:
-    gates = {"MutableSchedulingDirectivesForSuspendedJobs": False}
+    gates = {"PodDeletionCost": False}
     plane = own_control_plane(PlaneSettings(controllers=(), scheduler=False, audit=True, feature_gates=gates))
 
     plane.kubectl("get", "pods")
@@ -84,7 +84,8 @@ def test_requests_are_audited_and_gates_set_when_asked_for(own_control_plane: Ow
     entries = [json.loads(line) for line in Path(plane.folder, "audit.log").read_text().splitlines()]
     asked = [(entry["user"]["username"], entry["verb"]) for entry in entries if "pods" in entry["requestURI"]]
     assert ("admin", "list") in asked
-    assert "MutableSchedulingDirectivesForSuspendedJobs" in plane.kubectl("get", "--raw", "/metrics")
+    told = plane.kubectl("get", "--raw", "/metrics")
+    assert 'kubernetes_feature_enabled{name="PodDeletionCost",stage="BETA"} 0' in told
 
 
 def test_a_wrong_flag_is_told_with_the_log(own_control_plane: OwnControlPlane) -> None:

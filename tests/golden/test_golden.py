@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.control_plane.fixtures import require_programs
+from tests.control_plane.releases import on_releases
 from tests.golden import real
 from tests.golden.__main__ import check, read_cases
 from tests.golden.outcome import Outcome, Skip
@@ -37,6 +38,7 @@ def test_a_recorded_case_comes_out_as_recorded(case: dict[str, Any]) -> None:
     assert outcome is None
 
 
+@on_releases(since=36, until=36)
 @pytest.mark.control_plane
 def test_a_real_api_server_answers_as_recorded() -> None:
     require_programs()
