@@ -256,6 +256,18 @@ async def test_a_request_that_goes_wrong_changes_nothing_in_the_end(
     assert [rule.hits for rule in rules] == [1] * len(rules)
 
 
+async def test_a_step_of_which_everything_is_refused_is_taken_again(world: World) -> None:
+    proxy = await world.proxy()
+    await world.manager(proxy)
+    refused = refuse(500, "InternalError")
+    rules = [proxy.add(matches, refused, REPLICAS) for matches in (CREATE, DELETE, on("PATCH", "jobs"))]
+
+    await live(world.played, no_trouble)
+
+    await assert_calm_end(world.played, *ODD_BUT_RIGHT)
+    assert [rule.hits for rule in rules] == [REPLICAS] * len(rules)
+
+
 async def test_requests_that_arrive_in_another_order_change_nothing(world: World) -> None:
     proxy = await world.proxy()
     await world.manager(proxy)
@@ -334,6 +346,52 @@ async def test_watches_that_fall_silent_are_noticed_and_go_on_where_they_were(wo
 
     await assert_calm_end(world.played)
     assert not any(told.query.get("resourceVersion") == "" for told in proxy.asked if told.is_watch)
+
+
+async def test_a_version_that_the_server_has_forgotten_is_not_asked_for_again(world: World) -> None:
+    proxy = await world.proxy()
+    await world.manager(proxy)
+    rules: list[Rule] = []
+
+    def trouble(part: str) -> None:
+        if part == "restart":
+            for plural in WATCHED:
+                rules.append(proxy.add(_resumed(plural), refuse(410, "Expired"), 1_000_000))
+            proxy.cut_watches()
+
+    await live(world.played, trouble)
+
+    await assert_calm_end(world.played)
+    await world.played.until(lambda: [rule.hits for rule in rules] == [1] * len(rules))
+
+
+def _resumed(plural: str) -> Matches:
+    """Watches of a resource that go on from the version that the first of them names."""
+    versions = set[str]()
+
+    def matches(passed: Passed) -> bool:
+        version = passed.query.get("resourceVersion", "")
+        if not watches(plural)(passed) or version in ("", "0"):
+            return False
+        if not versions:
+            versions.add(version)
+        return version in versions
+
+    return matches
+
+
+async def test_a_server_that_ends_every_resumed_watch_at_once_is_not_flooded(world: World) -> None:
+    proxy = await world.proxy()
+    await world.manager(proxy)
+    await world.played.create(1)
+    await world.played.until(lambda: world.played.runs(0, 1))
+    rule = proxy.add(_resumed("services"), end_at_once, 1_000_000)
+    proxy.cut_watches()
+    await world.played.until(lambda: rule.hits > 0)
+
+    await asyncio.sleep(2)
+
+    assert rule.hits <= 6
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_flooded(world: World) -> None:
