@@ -61,7 +61,12 @@ def assert_refused_with(refused: ApiError, jobset: Mapping[str, Any]) -> None:
     assert refused.status == AdmissionResult(object=jobset, errors=tuple(errors)).status()
 
 
-@pytest.mark.parametrize(("spec", "error"), rows(REFUSED, SINCE_36, "more replicas than an int32 counts"))
+REFUSALS = pytest.mark.parametrize(
+    ("spec", "error"), rows(REFUSED, SINCE_36, "more replicas than an int32 counts")
+)
+
+
+@REFUSALS
 async def test_a_new_jobset_is_refused(client: Client, namespace: str, spec: Raw, error: str) -> None:
     jobset = within(namespace, a_jobset(**spec))
 
@@ -71,7 +76,7 @@ async def test_a_new_jobset_is_refused(client: Client, namespace: str, spec: Raw
     assert_refused_with(refused, jobset)
 
 
-@pytest.mark.parametrize(("spec", "error"), rows(REFUSED, SINCE_36, "more replicas than an int32 counts"))
+@REFUSALS
 async def test_a_change_is_refused_in_the_same_words(
     client: Client, namespace: str, spec: Raw, error: str
 ) -> None:
